@@ -10,8 +10,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long an idle worker keeps polling. A sleeping worker needs 15-35 us to wake, so a gap shorter than about twice
-// that is cheaper to spin through; longer spinning would steal the core from other processes.
+// How long an idle worker keeps polling. A sleeping worker needs 15-35 us to wake, so a gap shorter
+// than about twice that is cheaper to spin through; longer spinning would steal the core from other
+// processes.
 constexpr auto kSpin = std::chrono::microseconds(70);
 
 // Polls between two looks at the clock.
@@ -108,8 +109,9 @@ void ThreadPool::run(std::int64_t tiles, Body body, void* context) {
   busy_.store(false, std::memory_order_release);
 }
 
-// A claim succeeds only if the word is unchanged since it was read. So a worker that wakes late can never run a tile
-// of a finished job, and a claimed tile proves that `job_` is the one it belongs to until that tile is finished.
+// A claim succeeds only if the word is unchanged since it was read. So a worker that wakes late can
+// never run a tile of a finished job, and a claimed tile proves that `job_` is the one it belongs
+// to until that tile is finished.
 bool ThreadPool::run_some(int worker) {
   std::uint64_t seen = open_.load(std::memory_order_acquire);
   std::uint32_t left = 0;
@@ -132,7 +134,8 @@ bool ThreadPool::run_some(int worker) {
 void ThreadPool::work(int worker) {
   const InsideTile inside(this, worker);
   while (!stopping_.load(std::memory_order_relaxed)) {
-    // Read before looking for tiles: a run that opens in between changes the epoch, so the wait returns at once.
+    // Read before looking for tiles: a run that opens in between changes the epoch, so the wait
+    // returns at once.
     const std::uint32_t seen = epoch_.load(std::memory_order_acquire);
     while (run_some(worker)) {
     }

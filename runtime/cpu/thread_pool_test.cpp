@@ -76,15 +76,15 @@ TEST(ThreadPool, NestingInAnotherPool) {
   std::atomic<std::int64_t> tiles{0};
   outer.parallel_for(50, [&](std::int64_t begin, std::int64_t end, int) noexcept {
     for (std::int64_t i = begin; i < end; ++i) {
-      inner.parallel_for(8, [&](std::int64_t b, std::int64_t e, int) noexcept {
-        tiles.fetch_add(e - b);
-      });
+      inner.parallel_for(
+          8, [&](std::int64_t b, std::int64_t e, int) noexcept { tiles.fetch_add(e - b); });
     }
   });
   EXPECT_EQ(tiles.load(), 400);
 }
 
-// Plain, unsynchronised writes: the fork and the join must order them. This is the test to run under tsan.
+// Plain, unsynchronised writes: the fork and the join must order them. This is the test to run
+// under tsan.
 TEST(ThreadPool, RunsAreOrderedAgainstEachOther) {
   ThreadPool pool(4);
   std::vector<std::int64_t> values(257, 0);
@@ -94,7 +94,8 @@ TEST(ThreadPool, RunsAreOrderedAgainstEachOther) {
     pool.parallel_for(tiles, [&](std::int64_t begin, std::int64_t end, int) noexcept {
       for (std::int64_t i = begin; i < end; ++i) ++values[static_cast<std::size_t>(i)];
     });
-    if (run % 500 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));  // sleepers too
+    if (run % 500 == 0)
+      std::this_thread::sleep_for(std::chrono::microseconds(300));  // sleepers too
   }
   std::int64_t expected = 0;
   for (int run = 0; run < kRuns; ++run) expected += 1 + run % 257;
