@@ -1,0 +1,64 @@
+// contraction_micro.hpp: the inner parts shared by matrix products and convolutions: a tile of accumulators, the loop
+// over depth that feeds it, and what happens to it before and after. Internal to codegen/llvm.
+//
+// A tile is `rows` x `vectors` vectors, held in registers as SSA values, row by row. The last vector of a row may
+// have only `last_lanes` columns in bounds: all its lanes are computed, only those are stored.
+#pragma once
+
+#include "codegen/llvm/contraction.hpp"
+#include "codegen/llvm/contraction_emit.hpp"
+
+namespace hyperion::codegen {
+
+struct TileShape {
+  int rows = 1;
+  int vectors = 1;
+  int last_lanes = 0;
+
+  bool operator==(const TileShape&) const = default;
+};
+
+// How one step of depth reads its operands; strides in bytes.
+struct DepthStreams {
+  DType lhs_dtype = DType::f32;
+  std::int64_t lhs_row = 0, lhs_depth = 0;
+  DType rhs_dtype = DType::f32;
+  std::int64_t rhs_depth = 0;     // lanes are adjacent
+  bool rhs_is_padded = true;      // the last vector may be read whole
+};
+
+// acc = fma(lhs[row][k], rhs[k][column], acc) for k in [0, count), for rows [row_begin, row_end) of the tile; `lhs` points
+// at row 0 of the tile. A positive `known_count` is the constant value of `count`.
+struct DepthLoop {
+  llvm::Value* lhs;
+  llvm::Value* rhs;
+  llvm::Value* count;
+  std::int64_t known_count = 0;
+  int row_begin = 0, row_end = 0;
+  int unroll = 1;
+};
+Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& streams,
+                       const DepthLoop& loop, Values accumulators);
+
+// Where a tile stands: hooks see `row + r * row_step`, and `column` of its first lane.
+struct TilePlace {
+  llvm::Value* batch;
+  llvm::Value* row;
+  std::int64_t row_step = 1;
+  llvm::Value* column;
+  llvm::Value* buffers;
+  Values outputs;  // pointers to the tile's first element in each output
+};
+
+// Runs the epilogue hook on every vector and stores what it returns.
+void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<ContractionOutput>& outputs,
+                   const std::function<void(EpilogueSite&)>& hook, const TilePlace& place,
+                   const Values& accumulators);
+
+// Reads a tile of an output (or of partial sums described like one).
+Values load_tile(Emit& e, const TileShape& tile, const ContractionOutput& from,
+                 std::int64_t row_step, llvm::Value* pointer);
+void store_tile(Emit& e, const TileShape& tile, const ContractionOutput& to, std::int64_t row_step,
+                llvm::Value* pointer, const Values& values);
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,232 @@
+#include "codegen/llvm/contraction_pack.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace hyperion::codegen {
+namespace {
+
+std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
+
+// One cache line beyond a multiple of it, so that equal columns of neighbouring rows never share an L1 set.
+constexpr std::int64_t kPitchBytes = 64;
+
+// What the copying code of either operand needs to reach its source and its hook.
+struct Source {
+  const ContractionOperand& operand;
+  const std::function<llvm::Value*(PrologueSite&)>& prologue;
+  llvm::Value* base;
+  llvm::Value* batch;
+  llvm::Value* buffers;
+
+  std::int64_t bytes() const { return static_cast<std::int64_t>(byte_size(operand.dtype)); }
+
+  llvm::Value* at(Emit& e, llvm::Value* free, llvm::Value* depth) const {
+    return e.at(e.at(base, free, operand.free * bytes()), depth, operand.depth * bytes());
+  }
+  llvm::Value* finish(Emit& e, llvm::Value* value, llvm::Value* free, llvm::Value* depth,
+                      llvm::Value* mask, bool along_depth) const {
+    if (!prologue) return value;
+    PrologueSite site{e.b, value, batch, free, depth, mask, buffers, e.lanes, along_depth};
+    llvm::Value* result = prologue(site);
+    // Lanes out of bounds stay zero, whatever the hook makes of zero: padding must not become NaN.
+    return mask == nullptr ? result : e.b.CreateSelect(mask, result, e.zero_vector());
+  }
+};
+
+// A vector along the free dimension whose elements are not adjacent, one scalar load a lane.
+llvm::Value* gather(Emit& e, const Source& source, llvm::Value* pointer, int count) {
+  llvm::Value* value = e.zero_vector();
+  for (int i = 0; i < count; ++i) {
+    llvm::Value* element = e.at(pointer, i * source.operand.free * source.bytes());
+    value = e.b.CreateInsertElement(value, e.load_scalar(source.operand.dtype, element), i);
+  }
+  return value;
+}
+
+void copy_rows(Emit& e, const Source& source, const PackedLhs& packed, llvm::Value* to,
+               llvm::Value* row_begin, llvm::Value* row_end, llvm::Value* depth0,
+               llvm::Value* count) {
+  e.loop(row_begin, row_end, 1, [&](llvm::Value* row) {
+    llvm::Value* target = e.at(to, e.b.CreateSub(row, row_begin), packed.row_bytes);
+    llvm::Value* whole = e.b.CreateAnd(count, e.number(-e.lanes));
+    const auto copy = [&](llvm::Value* k, llvm::Value* mask) {
+      llvm::Value* depth = e.b.CreateAdd(depth0, k);
+      llvm::Value* value = e.load(source.operand.dtype, source.at(e, row, depth), mask);
+      value = source.finish(e, value, row, depth, mask, /*along_depth=*/true);
+      // The pitch leaves room for a whole vector at the end of a row.
+      e.b.CreateAlignedStore(value, e.at(target, k, e.real_bytes), llvm::Align(e.real_bytes));
+    };
+    e.loop(e.number(0), whole, e.lanes, [&](llvm::Value* k) { copy(k, nullptr); });
+    e.when(e.b.CreateICmpSLT(whole, count), {}, [&] {
+      copy(whole, e.prefix_mask(e.b.CreateSub(count, whole)));
+      return Values();
+    });
+  });
+}
+
+void copy_panel(Emit& e, const Source& source, const PackedLhs& packed, llvm::Value* to,
+                llvm::Value* row0, int rows, llvm::Value* depth0, llvm::Value* count) {
+  e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
+    llvm::Value* depth = e.b.CreateAdd(depth0, k);
+    llvm::Value* target = e.at(to, k, packed.depth_bytes);
+    for (int r = 0; r < rows; r += e.lanes) {
+      const int valid = std::min(e.lanes, rows - r);
+      llvm::Value* mask = e.prefix_mask(valid);
+      llvm::Value* row = e.add(row0, r);
+      llvm::Value* from = source.at(e, row, depth);
+      llvm::Value* value = source.operand.free == 1 ? e.load(source.operand.dtype, from, mask)
+                                                    : gather(e, source, from, valid);
+      value = source.finish(e, value, row, depth, mask, /*along_depth=*/false);
+      // Runs over into the next step, which is written later; the panel ends with a spare vector.
+      e.b.CreateAlignedStore(value, e.at(target, r * e.real_bytes), llvm::Align(e.real_bytes));
+    }
+  });
+}
+
+// Strip columns [v * lanes, ...) of which `valid` are in bounds.
+void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::Value* to,
+                llvm::Value* column0, llvm::Value* depth0, llvm::Value* count) {
+  const std::int64_t width_bytes = static_cast<std::int64_t>(vectors) * e.lanes * e.real_bytes;
+  e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
+    llvm::Value* depth = e.b.CreateAdd(depth0, k);
+    llvm::Value* target = e.at(to, k, width_bytes);
+    for (int v = 0; v < vectors; ++v) {
+      const int valid = std::clamp(columns - v * e.lanes, 0, e.lanes);
+      llvm::Value* value = e.zero_vector();
+      if (valid > 0) {
+        llvm::Value* mask = e.prefix_mask(valid);
+        llvm::Value* column = e.add(column0, v * e.lanes);
+        llvm::Value* from = source.at(e, column, depth);
+        value = source.operand.free == 1 ? e.load(source.operand.dtype, from, mask)
+                                         : gather(e, source, from, valid);
+        value = source.finish(e, value, column, depth, mask, /*along_depth=*/false);
+      }
+      e.b.CreateAlignedStore(value, e.at(target, v * e.lanes * e.real_bytes),
+                             llvm::Align(e.real_bytes));
+    }
+  });
+}
+
+// One square: `lanes` columns x `lanes` depth steps, of which the mask (over depth) is in bounds.
+void transpose_block(Emit& e, const Source& source, int valid, llvm::Value* to,
+                     std::int64_t width_bytes, llvm::Value* column, llvm::Value* depth,
+                     llvm::Value* depth_mask) {
+  Values lines;
+  llvm::Value* from = source.at(e, column, depth);
+  for (int j = 0; j < e.lanes; ++j) {
+    lines.push_back(j < valid ? e.load(source.operand.dtype,
+                                       e.at(from, j * source.operand.free * source.bytes()),
+                                       depth_mask)
+                              : e.zero_vector());
+  }
+  const Values steps = transpose_square(e, std::move(lines));
+  for (int i = 0; i < e.lanes; ++i) {
+    llvm::Value* value = source.finish(e, steps[i], column, e.add(depth, i), e.prefix_mask(valid),
+                                       /*along_depth=*/false);
+    e.b.CreateAlignedStore(value, e.at(to, i * width_bytes), llvm::Align(e.real_bytes));
+  }
+}
+
+void transpose_strip(Emit& e, const Source& source, int vectors, int columns, llvm::Value* to,
+                     llvm::Value* column0, llvm::Value* depth0, llvm::Value* count) {
+  const std::int64_t width_bytes = static_cast<std::int64_t>(vectors) * e.lanes * e.real_bytes;
+  const auto squares = [&](llvm::Value* k, llvm::Value* mask) {
+    // A loop over the vectors would save code, but their columns in bounds differ.
+    for (int v = 0; v < vectors; ++v) {
+      const int valid = std::clamp(columns - v * e.lanes, 0, e.lanes);
+      llvm::Value* target = e.at(e.at(to, k, width_bytes), v * e.lanes * e.real_bytes);
+      transpose_block(e, source, valid, target, width_bytes, e.add(column0, v * e.lanes),
+                      e.b.CreateAdd(depth0, k), mask);
+    }
+  };
+  llvm::Value* whole = e.b.CreateAnd(count, e.number(-e.lanes));
+  e.loop(e.number(0), whole, e.lanes, [&](llvm::Value* k) { squares(k, nullptr); });
+  e.when(e.b.CreateICmpSLT(whole, count), {}, [&] {
+    squares(whole, e.prefix_mask(e.b.CreateSub(count, whole)));
+    return Values();
+  });
+}
+
+}  // namespace
+
+RowTiles RowTiles::split(std::int64_t rows, int tile_rows) {
+  RowTiles tiles;
+  tiles.count = (rows + tile_rows - 1) / tile_rows;
+  if (tiles.count > 0) {
+    tiles.base = rows / tiles.count;
+    tiles.extra = rows % tiles.count;
+  }
+  return tiles;
+}
+
+llvm::Value* RowTiles::first_row(Emit& e, llvm::Value* tile) const {
+  llvm::Value* row = e.times(tile, base);
+  return extra == 0 ? row : e.b.CreateAdd(row, e.smaller(tile, e.number(extra)));
+}
+
+PackedLhs PackedLhs::of(const Emit& e, const ContractionSpec& spec,
+                        const ContractionSchedule& schedule, const RowTiles& tiles,
+                        std::int64_t depth_block) {
+  PackedLhs packed;
+  packed.rows = spec.lhs.depth == 1;
+  const std::int64_t row_tiles = std::min(schedule.block_row_tiles, tiles.count);
+  if (packed.rows) {
+    packed.row_bytes = round_up(depth_block * e.real_bytes, 64) + kPitchBytes;
+    packed.row_bytes += e.lanes * e.real_bytes;
+    packed.depth_bytes = e.real_bytes;
+    packed.block_bytes = row_tiles * tiles.largest() * packed.row_bytes;
+  } else {
+    packed.row_bytes = e.real_bytes;
+    packed.depth_bytes = static_cast<std::int64_t>(tiles.largest()) * e.real_bytes;
+    packed.tile_bytes = round_up(depth_block * packed.depth_bytes + e.lanes * e.real_bytes, 64);
+    packed.block_bytes = row_tiles * packed.tile_bytes;
+  }
+  packed.block_bytes = round_up(packed.block_bytes, 64);
+  return packed;
+}
+
+llvm::Function* emit_pack_lhs(Emit& e, const ContractionSpec& spec, const ContractionHooks& hooks,
+                              const RowTiles& tiles, const PackedLhs& packed) {
+  const llvm::IRBuilderBase::InsertPointGuard guard(e.b);
+  llvm::Type* types[] = {e.ptr, e.ptr, e.i64, e.i64, e.i64, e.i64, e.i64, e.ptr};
+  llvm::Function* f = e.begin_function(spec.symbol + ".pack_lhs", types, false);
+  const Source source{spec.lhs, hooks.lhs_prologue, f->getArg(0), f->getArg(6), f->getArg(7)};
+  llvm::Value* to = f->getArg(1);
+  llvm::Value* first = f->getArg(2);
+  llvm::Value* last = f->getArg(3);
+  llvm::Value* depth0 = f->getArg(4);
+  llvm::Value* count = f->getArg(5);
+  if (packed.rows) {
+    copy_rows(e, source, packed, to, tiles.first_row(e, first), tiles.first_row(e, last), depth0,
+              count);
+  } else {
+    const auto panels = [&](llvm::Value* begin, llvm::Value* end, std::int64_t rows) {
+      e.loop(begin, end, 1, [&](llvm::Value* tile) {
+        copy_panel(e, source, packed, e.at(to, e.b.CreateSub(tile, first), packed.tile_bytes),
+                   tiles.first_row(e, tile), static_cast<int>(rows), depth0, count);
+      });
+    };
+    llvm::Value* border = e.number(tiles.extra);
+    if (tiles.extra > 0) panels(first, e.smaller(last, border), tiles.base + 1);
+    llvm::Value* begin = e.b.CreateSelect(e.b.CreateICmpSLT(first, border), border, first);
+    panels(begin, last, tiles.base);
+  }
+  e.b.CreateRetVoid();
+  return f;
+}
+
+llvm::Function* emit_pack_rhs(Emit& e, const ContractionSpec& spec, const ContractionHooks& hooks,
+                              int strip_vectors, int columns) {
+  const llvm::IRBuilderBase::InsertPointGuard guard(e.b);
+  llvm::Type* types[] = {e.ptr, e.ptr, e.i64, e.i64, e.i64, e.i64, e.ptr};
+  llvm::Function* f = e.begin_function(spec.symbol + ".pack_rhs", types, false);
+  const Source source{spec.rhs, hooks.rhs_prologue, f->getArg(0), f->getArg(5), f->getArg(6)};
+  const bool transposes = spec.rhs.depth == 1 && spec.rhs.free != 1;
+  const auto copy = transposes ? transpose_strip : copy_strip;
+  copy(e, source, strip_vectors, columns, f->getArg(1), f->getArg(2), f->getArg(3), f->getArg(4));
+  e.b.CreateRetVoid();
+  return f;
+}
+
+}  // namespace hyperion::codegen
