@@ -224,22 +224,45 @@ StatusOr<DType> contraction_compute_type(DType lhs, DType rhs) {
                           std::string(dtype_name(rhs)));
 }
 
-// Swap the off-diagonal blocks of size s x s, for s = lanes / 2, ..., 1.
+// Interleaves within 128-bit parts first, then exchanges whole parts: both are single instructions on every target,
+// and patterns that the back end recognizes at once (general two-operand shuffles take it ten times longer).
 Values transpose_square(Emit& e, Values rows) {
   const int n = e.lanes;
+  const int part = 16 / e.real_bytes;  // elements in 128 bits
   HYP_CHECK(static_cast<int>(rows.size()) == n, "a square of vectors");
-  for (int s = n / 2; s >= 1; s /= 2) {
-    std::vector<int> low(n), high(n);
-    for (int j = 0; j < n; ++j) {
-      low[j] = (j & s) == 0 ? j : n + j - s;
-      high[j] = (j & s) == 0 ? j + s : n + j;
+  const auto shuffle = [&](llvm::Value* x, llvm::Value* y, auto index) {
+    std::vector<int> lanes(static_cast<std::size_t>(n));
+    for (int j = 0; j < n; ++j) lanes[static_cast<std::size_t>(j)] = index(j);
+    return e.b.CreateShuffleVector(x, y, lanes);
+  };
+  // Lane j of the result takes runs of `s` elements from both, from the lower or upper half of each part.
+  for (int s = 1; s < part; s *= 2) {
+    Values next(rows.size());
+    for (int group = 0; group < n; group += part) {
+      for (int i = 0; i < part / 2; ++i) {
+        // After step s, rows 2i and 2i + 1 of a group came from i and i + part / 2 of it.
+        llvm::Value* x = rows[static_cast<std::size_t>(group + i)];
+        llvm::Value* y = rows[static_cast<std::size_t>(group + i + part / 2)];
+        for (int high = 0; high < 2; ++high) {
+          next[static_cast<std::size_t>(group + 2 * i + high)] = shuffle(x, y, [&](int j) {
+            const int in_part = j % part;
+            return j - in_part + high * part / 2 + in_part / 2 + (in_part % 2) * n;
+          });
+        }
+      }
     }
+    rows = std::move(next);
+  }
+  // Now row (g, j) holds in its part q the elements 4q + j of the rows of group g: transpose the parts.
+  for (int s = n / part / 2; s >= 1; s /= 2) {
     for (int i = 0; i < n; ++i) {
-      if ((i & s) != 0) continue;
-      llvm::Value* upper = rows[i];
-      llvm::Value* lower = rows[i + s];
-      rows[i] = e.b.CreateShuffleVector(upper, lower, low);
-      rows[i + s] = e.b.CreateShuffleVector(upper, lower, high);
+      const int group = i / part;
+      if ((group & s) != 0) continue;
+      llvm::Value*& x = rows[static_cast<std::size_t>(i)];
+      llvm::Value*& y = rows[static_cast<std::size_t>(i + s * part)];
+      llvm::Value* low = shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j : n + j - s * part; });
+      llvm::Value* high = shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j + s * part : n + j; });
+      x = low, y = high;
     }
   }
   return rows;

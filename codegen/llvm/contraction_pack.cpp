@@ -108,43 +108,48 @@ void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::V
   });
 }
 
-// One square: `lanes` columns x `lanes` depth steps, of which the mask (over depth) is in bounds.
-void transpose_block(Emit& e, const Source& source, int valid, llvm::Value* to,
-                     std::int64_t width_bytes, llvm::Value* column, llvm::Value* depth,
-                     llvm::Value* depth_mask) {
+// void square(ptr from, ptr to, i64 columns, i64 steps, i64 column, i64 depth, i64 batch, ptr buffers): `lanes` columns x
+// `lanes` depth steps, of which `columns` and `steps` are in bounds. Columns beyond repeat the last one: what the lanes of
+// padding hold is never stored. One function for the whole kernel, because shuffles are slow to compile.
+llvm::Function* emit_square(Emit& e, const ContractionSpec& spec, const ContractionHooks& hooks,
+                            std::int64_t width_bytes) {
+  const std::string name = spec.symbol + ".transpose";
+  if (llvm::Function* known = e.module.getFunction(name)) return known;
+  const llvm::IRBuilderBase::InsertPointGuard guard(e.b);
+  llvm::Type* types[] = {e.ptr, e.ptr, e.i64, e.i64, e.i64, e.i64, e.i64, e.ptr};
+  llvm::Function* f = e.begin_function(name, types, false);
+  const Source source{spec.rhs, hooks.rhs_prologue, nullptr, f->getArg(6), f->getArg(7)};
+  llvm::Value* mask = e.prefix_mask(f->getArg(3));
+  llvm::Value* last = e.add(f->getArg(2), -1);
   Values lines;
-  llvm::Value* from = source.at(e, column, depth);
   for (int j = 0; j < e.lanes; ++j) {
-    lines.push_back(j < valid ? e.load(source.operand.dtype,
-                                       e.at(from, j * source.operand.free * source.bytes()),
-                                       depth_mask)
-                              : e.zero_vector());
+    llvm::Value* line = e.at(f->getArg(0), e.smaller(e.number(j), last), spec.rhs.free * source.bytes());
+    lines.push_back(e.load(spec.rhs.dtype, line, mask));
   }
   const Values steps = transpose_square(e, std::move(lines));
   for (int i = 0; i < e.lanes; ++i) {
-    llvm::Value* value = source.finish(e, steps[i], column, e.add(depth, i), e.prefix_mask(valid),
-                                       /*along_depth=*/false);
-    e.b.CreateAlignedStore(value, e.at(to, i * width_bytes), llvm::Align(e.real_bytes));
+    llvm::Value* value = source.finish(e, steps[static_cast<std::size_t>(i)], f->getArg(4),
+                                       e.add(f->getArg(5), i), nullptr, /*along_depth=*/false);
+    e.b.CreateAlignedStore(value, e.at(f->getArg(1), i * width_bytes), llvm::Align(e.real_bytes));
   }
+  e.b.CreateRetVoid();
+  return f;
 }
 
-void transpose_strip(Emit& e, const Source& source, int vectors, int columns, llvm::Value* to,
-                     llvm::Value* column0, llvm::Value* depth0, llvm::Value* count) {
+void transpose_strip(Emit& e, const Source& source, llvm::Function* square, int vectors, int columns,
+                     llvm::Value* to, llvm::Value* column0, llvm::Value* depth0,
+                     llvm::Value* count) {
   const std::int64_t width_bytes = static_cast<std::int64_t>(vectors) * e.lanes * e.real_bytes;
-  const auto squares = [&](llvm::Value* k, llvm::Value* mask) {
-    // A loop over the vectors would save code, but their columns in bounds differ.
-    for (int v = 0; v < vectors; ++v) {
-      const int valid = std::clamp(columns - v * e.lanes, 0, e.lanes);
-      llvm::Value* target = e.at(e.at(to, k, width_bytes), v * e.lanes * e.real_bytes);
-      transpose_block(e, source, valid, target, width_bytes, e.add(column0, v * e.lanes),
-                      e.b.CreateAdd(depth0, k), mask);
-    }
-  };
-  llvm::Value* whole = e.b.CreateAnd(count, e.number(-e.lanes));
-  e.loop(e.number(0), whole, e.lanes, [&](llvm::Value* k) { squares(k, nullptr); });
-  e.when(e.b.CreateICmpSLT(whole, count), {}, [&] {
-    squares(whole, e.prefix_mask(e.b.CreateSub(count, whole)));
-    return Values();
+  e.loop(e.number(0), e.number(columns), e.lanes, [&](llvm::Value* c) {
+    llvm::Value* valid = e.smaller(e.b.CreateSub(e.number(columns), c), e.number(e.lanes));
+    llvm::Value* column = e.b.CreateAdd(column0, c);
+    e.loop(e.number(0), count, e.lanes, [&](llvm::Value* k) {
+      llvm::Value* steps = e.smaller(e.b.CreateSub(count, k), e.number(e.lanes));
+      llvm::Value* depth = e.b.CreateAdd(depth0, k);
+      llvm::Value* target = e.at(e.at(to, k, width_bytes), c, e.real_bytes);
+      e.b.CreateCall(square, {source.at(e, column, depth), target, valid, steps, column, depth,
+                              source.batch, source.buffers});
+    });
   });
 }
 
@@ -222,9 +227,15 @@ llvm::Function* emit_pack_rhs(Emit& e, const ContractionSpec& spec, const Contra
   llvm::Type* types[] = {e.ptr, e.ptr, e.i64, e.i64, e.i64, e.i64, e.ptr};
   llvm::Function* f = e.begin_function(spec.symbol + ".pack_rhs", types, false);
   const Source source{spec.rhs, hooks.rhs_prologue, f->getArg(0), f->getArg(5), f->getArg(6)};
-  const bool transposes = spec.rhs.depth == 1 && spec.rhs.free != 1;
-  const auto copy = transposes ? transpose_strip : copy_strip;
-  copy(e, source, strip_vectors, columns, f->getArg(1), f->getArg(2), f->getArg(3), f->getArg(4));
+  llvm::Value* to = f->getArg(1);
+  llvm::Value *column = f->getArg(2), *depth = f->getArg(3), *count = f->getArg(4);
+  if (spec.rhs.depth == 1 && spec.rhs.free != 1) {
+    const std::int64_t width_bytes = static_cast<std::int64_t>(strip_vectors) * e.lanes * e.real_bytes;
+    transpose_strip(e, source, emit_square(e, spec, hooks, width_bytes), strip_vectors, columns, to,
+                    column, depth, count);
+  } else {
+    copy_strip(e, source, strip_vectors, columns, to, column, depth, count);
+  }
   e.b.CreateRetVoid();
   return f;
 }

@@ -1,8 +1,8 @@
 // contraction_pack.hpp: functions that copy an operand into the order in which the micro-kernel reads it, widening bf16 and
 // f16, and applying the prologue hook. Internal to codegen/llvm.
 //
-//   rhs strip   [depth][strip width], zero beyond the last column. If depth is rhs's contiguous dimension, squares of
-//               lanes x lanes are transposed in registers.
+//   rhs strip   [depth][strip width]; lanes beyond the last column hold anything. If depth is rhs's contiguous
+//               dimension, squares of lanes x lanes are transposed in registers.
 //   lhs rows    [row][pitch]: plain copies of rows that were contiguous, with a pitch that spreads them over the
 //               sets of the L1 cache. Broadcasts do not care for the order, and copying beats transposing.
 //   lhs panels  [row tile][depth][tile rows], from any other layout.

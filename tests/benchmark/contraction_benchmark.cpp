@@ -1,0 +1,163 @@
+// Matrix products against OpenBLAS and oneDNN, in one process and interleaved, because clocks and neighbours wander.
+//
+//   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule] [MxNxK[:NT]...]
+//
+// One line a shape: GF/s of the FMA loop, of both peers and of ours; ours / better peer; ours / FMA loop. One-thread
+// figures use the thread's CPU time, so that a busy machine disturbs them little; more threads use wall time.
+#include <dlfcn.h>
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <vector>
+
+#include "codegen/llvm/contraction.hpp"
+#include "codegen/llvm/contraction_testing.hpp"
+#include "tests/benchmark/contraction_benchmark_peers.hpp"
+
+namespace hyperion::benchmark {
+namespace {
+
+using codegen::ContractionSchedule;
+
+struct Shape {
+  std::int64_t m, n, k;
+  bool lhs_transposed = false, rhs_transposed = false;
+
+  double flops() const { return 2.0 * double(m) * double(n) * double(k); }
+  std::string text() const {
+    return std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + ":" +
+           (lhs_transposed ? "T" : "N") + (rhs_transposed ? "T" : "N");
+  }
+};
+
+struct Options {
+  int threads = 1;
+  double seconds = 0.6;
+  std::string only;
+  bool print_schedule = false;
+  std::vector<Shape> shapes;
+};
+
+const Shape kShapes[] = {
+    {32, 32, 32},       {64, 64, 64},       {96, 96, 96},       {128, 128, 128},
+    {192, 192, 192},    {256, 256, 256},    {384, 384, 384},    {512, 512, 512},
+    {768, 768, 768},    {1024, 1024, 1024}, {1536, 1536, 1536}, {2048, 2048, 2048},
+    {4096, 4096, 4096},
+    // The MLP of MNIST at batch 128: forward, weight gradients (TN), input gradients (NT).
+    {128, 512, 784},    {128, 10, 512},     {784, 512, 128, true, false},
+    {512, 10, 128, true, false},            {128, 512, 10, false, true},
+    {128, 784, 512, false, true},
+    // GPT-like: 512 tokens, width 768.
+    {512, 2304, 768},   {512, 3072, 768},   {512, 768, 3072},   {1024, 64, 1024},
+    // Thin ones.
+    {1, 1024, 1024},    {4, 1024, 1024},    {1024, 1, 1024},    {1024, 1024, 8},
+    {512, 512, 512, false, true},           {512, 512, 512, true, false},
+    {1024, 1024, 1024, false, true},        {1024, 1024, 1024, true, false},
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--threads") options.threads = std::atoi(argv[++i]);
+    else if (word == "--seconds") options.seconds = std::atof(argv[++i]);
+    else if (word == "--only") options.only = argv[++i];
+    else if (word == "--schedule") options.print_schedule = true;
+    else {
+      Shape shape{};
+      char layout[3] = "NN";
+      std::sscanf(word.c_str(), "%ldx%ldx%ld:%2s", &shape.m, &shape.n, &shape.k, layout);
+      shape.lhs_transposed = layout[0] == 'T';
+      shape.rhs_transposed = layout[1] == 'T';
+      options.shapes.push_back(shape);
+    }
+  }
+  if (options.shapes.empty()) options.shapes.assign(std::begin(kShapes), std::end(kShapes));
+  return options;
+}
+
+// HYP_TILE="rows vectors unroll depth_block block_row_tiles block_strips lhs rhs" overrides the chosen schedule.
+void override_schedule(ContractionSchedule& s) {
+  const char* text = std::getenv("HYP_TILE");
+  if (text == nullptr) return;
+  long depth = 0, rows = 0, strips = 0;
+  int lhs = 0, rhs = 0;
+  if (std::sscanf(text, "%d %d %d %ld %ld %ld %d %d", &s.tile_rows, &s.tile_vectors, &s.unroll,
+                  &depth, &rows, &strips, &lhs, &rhs) != 8) {
+    return;
+  }
+  s.depth_block = depth, s.block_row_tiles = rows, s.block_strips = strips;
+  s.lhs = static_cast<codegen::LhsPacking>(lhs);
+  s.rhs = static_cast<codegen::RhsPacking>(rhs);
+}
+
+void measure_shape(const Shape& shape, const Options& options, Peers& peers,
+                   runtime::ThreadPool& pool) {
+  const auto floats = [](std::int64_t count) {
+    codegen::AlignedBytes bytes = codegen::aligned_bytes(count * 4);
+    auto* data = reinterpret_cast<float*>(bytes.get());
+    for (std::int64_t i = 0; i < count; ++i) data[i] = static_cast<float>(i % 17) * 0.125f - 1;
+    return bytes;
+  };
+  const codegen::AlignedBytes a = floats(shape.m * shape.k), b = floats(shape.k * shape.n);
+  const codegen::AlignedBytes c = floats(shape.m * shape.n);
+  auto* pa = reinterpret_cast<float*>(a.get());
+  auto* pb = reinterpret_cast<float*>(b.get());
+  auto* pc = reinterpret_cast<float*>(c.get());
+
+  const codegen::ContractionSpec spec = codegen::matmul_spec(
+      DType::f32, shape.m, shape.n, shape.k, shape.lhs_transposed, shape.rhs_transposed);
+  ContractionSchedule schedule =
+      codegen::choose_schedule(spec, {}, codegen::host_target(), options.threads);
+  override_schedule(schedule);
+  const auto start = std::chrono::steady_clock::now();
+  auto compiled = codegen::compile_contraction(spec, {}, schedule, codegen::host_target(),
+                                               options.threads);
+  const double compile_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  if (!compiled) {
+    std::printf("%s: %s\n", shape.text().c_str(), compiled.error().text().c_str());
+    return;
+  }
+  std::vector<void*> buffers = {pa, pb, pc};
+  const Matmul problem{shape.m, shape.n, shape.k, shape.lhs_transposed, shape.rhs_transposed,
+                       pa, pb, pc};
+  std::vector<std::function<void()>> contenders = {
+      [&] { run_fma_loop(pool); },
+      [&] { peers.openblas(problem); },
+      peers.onednn_matmul(problem),
+      [&] { compiled->run(buffers, pool); },
+  };
+  const std::vector<double> seconds = interleaved_medians(contenders, options.seconds,
+                                                          options.threads);
+  const double peak = fma_loop_flops(options.threads) / seconds[0] * 1e-9;
+  const double blas = shape.flops() / seconds[1] * 1e-9, dnn = shape.flops() / seconds[2] * 1e-9;
+  const double ours = shape.flops() / seconds[3] * 1e-9;
+  std::printf("%-20s %dT  fma %6.1f  openblas %6.1f  onednn %6.1f  ours %6.1f   x%.3f  %5.1f%%  jit %.1f ms",
+              shape.text().c_str(), options.threads, peak, blas, dnn, ours,
+              ours / std::max(blas, dnn), 100 * ours / peak, compile_ms);
+  if (options.print_schedule) std::printf("  [%s]", compiled->plan().schedule.text().c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace hyperion::benchmark
+
+int main(int argc, char** argv) {
+  using namespace hyperion::benchmark;
+  const Options options = parse(argc, argv);
+  Peers peers(options.threads);
+  hyperion::runtime::ThreadPool pool(options.threads);
+  for (const Shape& shape : options.shapes) {
+    if (shape.text().find(options.only) == std::string::npos) continue;
+    measure_shape(shape, options, peers, pool);
+  }
+}
