@@ -1,0 +1,49 @@
+// contract.cpp: kernel level: a packed, register-blocked contraction with an epilogue.
+//
+//   acc[b, i, j] = sum over k of lhs[b, i, k] * rhs[b, k, j]      one ascending fma chain per element, as `dot` says
+//
+// Strides count elements of the operand's buffer. The body is the epilogue: it is given a vector of accumulators of row
+// `row`, whose lane l belongs to column `column` + l, and stores what the kernel returns. It reads and writes with
+// ordinary loads and stores, whose lanes beyond the last column are masked off. How it is tiled and packed is a
+// schedule that the target chooses; no choice changes a bit.
+#include "ir/ops/ops.hpp"
+
+namespace hyperion::ir::ops {
+
+OpDefinition op_contract() {
+  OpDefinition op;
+  op.name = "contract";
+  op.group = OpGroup::kernel;
+  op.doc = "Contracts two strided operands in registers and hands each vector of sums to its body.";
+  op.operands = {{.name = "lhs", .doc = "the buffer of the left factor"},
+                 {.name = "rhs", .doc = "the buffer of the right factor"}};
+  const auto list = [](std::string_view name, std::string_view doc) {
+    return AttributeSpec{name, AttributeKind::integers, doc, std::nullopt};
+  };
+  const auto number = [](std::string_view name, std::string_view doc) {
+    return AttributeSpec{name, AttributeKind::integer, doc, std::nullopt};
+  };
+  op.attributes = {list("batch", "extents of the batch dimensions"),
+                   number("rows", "extent of i"),
+                   number("columns", "extent of j"),
+                   number("depth", "extent of k"),
+                   list("lhs_batch", "strides of the batch dimensions in lhs"),
+                   list("rhs_batch", "strides of the batch dimensions in rhs"),
+                   number("lhs_row", "stride of i in lhs"),
+                   number("lhs_depth", "stride of k in lhs"),
+                   number("rhs_depth", "stride of k in rhs"),
+                   number("rhs_column", "stride of j in rhs"),
+                   number("lanes", "columns in one vector of accumulators")};
+  op.constraints = {{"c1", "(C1) both operands have the same element type"}};
+  op.result_count = 0;
+  op.is_pure = false;
+  op.infer = [](const InferContext& c) -> InferResult {
+    if (c.operands[0].dtype() != c.operands[1].dtype()) return c.fail("c1", "element types differ", {0, 1});
+    return std::vector<Type>{};
+  };
+  op.example = "contract %x, %w {batch = [], columns = 10, depth = 784, lanes = 16, lhs_batch = [], lhs_depth = 1, "
+               "lhs_row = 784, rhs_batch = [], rhs_column = 1, rhs_depth = 10, rows = 32}";
+  return op;
+}
+
+}  // namespace hyperion::ir::ops
