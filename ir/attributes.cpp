@@ -6,6 +6,7 @@
 #include "ir/support/check.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
+#include "ir/support/text.hpp"
 
 namespace hyperion::ir {
 namespace {
@@ -14,15 +15,6 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
 
 }  // namespace
 

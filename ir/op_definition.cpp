@@ -106,9 +106,11 @@ std::unexpected<Failure> InferContext::fail(std::string_view constraint, std::st
   Diagnostic& report = diagnostics.error(format("{}.{}", op.name, constraint),
                                          format("{}: {}", op.name, message), range, location);
   for (int k : culprits) {
-    if (static_cast<std::size_t>(k) < operand_ranges.size()) {
-      report.mark(operand_ranges[static_cast<std::size_t>(k)]);
-    }
+    if (static_cast<std::size_t>(k) >= operand_ranges.size()) continue;
+    const SourceRange culprit = operand_ranges[static_cast<std::size_t>(k)];
+    // The place of the error is the narrowest culprit: the first operand named, not the op.
+    if (report.marks.empty()) report.range = culprit;
+    report.mark(culprit);
   }
   return failure();
 }

@@ -67,6 +67,8 @@ class Diagnostics {
   Diagnostic& remark(std::string_view id, std::string message, Location location = {});
 
   const std::vector<Diagnostic>& all() const { return items_; }
+  // The latest report, for a caller that can add notes to it. REQUIRES: there is one.
+  Diagnostic& latest() { return items_.back(); }
   bool has_errors() const { return error_count_ != 0; }
   std::size_t error_count() const { return error_count_; }
   void clear();

@@ -11,6 +11,7 @@
 
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
+#include "ir/support/text.hpp"
 
 namespace hyperion {
 namespace {
@@ -45,12 +46,7 @@ const Entry& first_entry(std::uint32_t id) {
 }
 
 std::string quoted(const Entry& place) {
-  std::string escaped;
-  for (char c : place.file) {
-    if (c == '"' || c == '\\') escaped += '\\';
-    escaped += c;
-  }
-  return format("\"{}\":{}:{}", escaped, place.line, place.column);
+  return format("{}:{}:{}", hyperion::quoted(place.file), place.line, place.column);
 }
 
 }  // namespace
