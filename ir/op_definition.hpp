@@ -19,6 +19,7 @@
 #include "ir/attributes.hpp"
 #include "ir/logic/term.hpp"
 #include "ir/support/diagnostics.hpp"
+#include "ir/support/status.hpp"
 #include "ir/type.hpp"
 
 namespace hyperion::ir {
@@ -99,6 +100,20 @@ struct DefineContext {
   }
 };
 
+// ---- evaluation of ops without an index form ------------------------------------------------------------------
+
+struct EvaluateContext {
+  const OpDefinition& definition;
+  std::span<const LiteralPtr> operands;
+  std::span<const Type> results;  // static
+  const Attributes& attributes;
+  // The results of a function of the module.
+  std::function<StatusOr<std::vector<LiteralPtr>>(std::string_view function, std::span<const LiteralPtr> arguments)>
+      call;
+
+  const LiteralPtr& operand(int k) const { return operands[static_cast<std::size_t>(k)]; }
+};
+
 // A scalar program under construction: operators build primitive terms. See ir/logic/scalar.hpp.
 struct Scalar;
 struct ExpandContext;
@@ -129,9 +144,11 @@ struct OpDefinition {
   std::string_view example;      // one line of .hir, printed by `explain` and executed by a test
 
   std::function<InferResult(const InferContext&)> infer;
-  // One lambda per result. Empty for control flow and for elementwise ops, whose definition is
+  // One lambda per result. Empty for ops that are evaluated, and for elementwise ops, whose definition is
   // result[i...] = function(operand[i...], ...).
   std::function<std::vector<Lambda>(const DefineContext&)> define;
+  // The values of the results, for ops without a (complete) index form: control flow, constants, sorting.
+  std::function<StatusOr<std::vector<LiteralPtr>>(const EvaluateContext&)> evaluate;
 
   // Elementwise ops: exactly one of the two.
   Primitive primitive = Primitive::none;

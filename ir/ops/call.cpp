@@ -31,6 +31,7 @@ OpDefinition op_call() {
     }
     return callee->result_types();
   };
+  op.evaluate = [](const EvaluateContext& c) { return c.call(c.attributes.symbol("callee"), c.operands); };
   op.example = "call %x {callee = @f}";
   return op;
 }

@@ -20,6 +20,9 @@ OpDefinition op_constant() {
     std::ranges::copy(value->stored_bytes(), reinterpret_cast<std::byte*>(&bits));
     return {{c.pool.variables(c.results[0].dims()), c.pool.literal_bits(value->type().dtype(), bits)}};
   };
+  op.evaluate = [](const EvaluateContext& c) -> StatusOr<std::vector<LiteralPtr>> {
+    return std::vector{c.attributes.literal("value")};
+  };
   op.batch = [](BatchContext& c) { return only(c.builder.constant(c.attributes.literal("value"))); };
   op.example = "constant 1.5 : f32[]";
   return op;
