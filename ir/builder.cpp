@@ -50,6 +50,15 @@ Value Builder::apply(std::string_view name, std::initializer_list<Value> operand
   return apply(name, std::span(operands.begin(), operands.size()), std::move(attributes));
 }
 
+std::vector<Value> Builder::insert(const OpDefinition& op, std::vector<ValueId> operands,
+                                   std::span<const Type> results, Attributes attributes) {
+  const OpId id = function_->insert_op(block_, before_, op, std::move(operands), results, std::move(attributes),
+                                       location_);
+  std::vector<Value> values;
+  for (ValueId result : function_->op(id).results) values.push_back(wrap(result));
+  return values;
+}
+
 void Builder::return_values(std::span<const Value> values) { apply_all("return", values); }
 
 Value Builder::constant(LiteralPtr literal) {

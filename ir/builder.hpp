@@ -53,6 +53,9 @@ class Builder {
   Value apply(std::string_view op, std::span<const Value> operands, Attributes attributes = {});
   Result<OpId> try_apply(const OpDefinition& op, std::vector<ValueId> operands, Attributes attributes,
                          Diagnostics& diagnostics);
+  // An op whose result types are known, as when an op is copied: nothing is inferred or checked.
+  std::vector<Value> insert(const OpDefinition& op, std::vector<ValueId> operands, std::span<const Type> results,
+                            Attributes attributes);
   void return_values(std::span<const Value> values);
 
   // Constants.
