@@ -24,10 +24,15 @@ if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
 find_package(Threads REQUIRED)
+include(HyperionPortable)
 
 # -ffp-contract=off: the interpreter and the compiled code must agree to the bit, so a*b+c in our C++ is two
 # roundings unless it says std::fma.
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 warns about std::string's own copying: gcc.gnu.org/PR105651.
+  add_compile_options(-Wno-restrict)
+endif()
 add_compile_options(-ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
 if(HYPERION_WARNINGS_AS_ERRORS)
@@ -40,6 +45,8 @@ if(HYPERION_SANITIZE)
   add_compile_options(-fsanitize=${HYPERION_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HYPERION_SANITIZE})
 endif()
+
+include(HyperionInstall)
 
 macro(hyperion_room room)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${room}/CMakeLists.txt)
@@ -62,6 +69,7 @@ function(hyperion_library name)
   if(ARG_UNITY)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
   endif()
+  hyperion_install_library(${name})
 endfunction()
 
 function(hyperion_tests name)
