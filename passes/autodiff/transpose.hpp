@@ -1,0 +1,24 @@
+// transpose.hpp: a function that is linear in some parameters, turned around.
+//
+// If f(a, x) is linear in x, then transpose(f)(a, y) is the x' with <y, f(a, x)> = <x', x> for all x. Ops that do not
+// depend on a linear parameter are copied in order; those that do are visited from last to first, and each op's own rule
+// (OpDefinition::transpose) sends the cotangents of its results to its operands. A value with several uses sums their
+// cotangents in the order in which its users are visited, last user first, so results are deterministic.
+#pragma once
+
+#include <string>
+
+#include "ir/module.hpp"
+#include "passes/selection.hpp"
+
+namespace hyperion::passes {
+
+// Which results depend on the linear parameters.
+Selection linear_results(const ir::Function& f, const Selection& linear);
+
+// Adds a function to `module`. Parameters: the parameters of `f` that are not linear, then a cotangent for each linear
+// result. Results: a cotangent for each linear parameter.
+// REQUIRES: `f` is linear in those parameters together; `name` is free.
+ir::Function& transpose(ir::Module& module, const ir::Function& f, const Selection& linear, std::string name);
+
+}  // namespace hyperion::passes

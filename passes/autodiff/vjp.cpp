@@ -1,0 +1,47 @@
+#include "passes/autodiff/vjp.hpp"
+
+#include "passes/autodiff/derivatives.hpp"
+#include "passes/function_copy.hpp"
+#include "passes/simplify/dce.hpp"
+
+namespace hyperion::passes {
+
+using ir::Builder;
+using ir::Function;
+using ir::Value;
+using ir::ValueId;
+
+ir::Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, std::string name) {
+  Derivatives derivatives(module);
+  const Function& forward = derivatives.jvp(f, wrt);
+  auto function = std::make_unique<Function>(std::move(name), ir::FunctionKind::func);
+  function->location = f.location;
+  Builder builder(*function, &module);
+
+  std::vector<Value> arguments = copy_parameters(builder, f);
+  std::vector<bool> linear(arguments.size(), false);
+  // In `forward`, tangents follow the parameters, and tangents of results follow the results.
+  linear.resize(forward.parameters().size(), true);
+  arguments.resize(forward.parameters().size());
+  std::vector<Value> cotangents(f.results().size());
+  for (ValueId result : f.results()) {
+    const ir::ValueData& data = f.value(result);
+    if (!is_floating(data.type.dtype())) continue;
+    cotangents.push_back(add_derived_parameter(builder, data.type, forward, data.name, "_cotangent"));
+  }
+  const Transposed transposed = emit_transpose(derivatives, builder, forward, linear, arguments, cotangents, true);
+
+  std::vector<Value> results(transposed.results.begin(),
+                             transposed.results.begin() + static_cast<std::ptrdiff_t>(f.results().size()));
+  std::size_t next = f.parameters().size();
+  for (std::size_t k = 0; k < wrt.size(); ++k) {
+    if (!wrt[k]) continue;
+    const Value cotangent = transposed.cotangents[next++];
+    results.push_back(cotangent ? cotangent : builder.zeros(f.type(f.parameters()[k])));
+  }
+  builder.return_values(results);
+  remove_dead_ops(*function);
+  return module.add(std::move(function));
+}
+
+}  // namespace hyperion::passes

@@ -1,0 +1,70 @@
+#include "passes/function_copy.hpp"
+
+#include "ir/transforms.hpp"
+
+namespace hyperion::passes {
+
+using ir::Builder;
+using ir::Function;
+using ir::Op;
+using ir::OpId;
+using ir::Value;
+using ir::ValueId;
+
+std::vector<Value> copy_op(Builder& builder, const Function& from, const Op& op, std::span<const Value> operands) {
+  HYP_CHECK(op.blocks.empty() && !op.is("return"), "only func-level ops are copied");
+  std::vector<ValueId> ids;
+  for (const Value& operand : operands) ids.push_back(operand.id);
+  std::vector<Type> types;
+  for (ValueId result : op.results) types.push_back(from.type(result));
+  const Location outer = builder.location();
+  builder.set_location(op.location);
+  const std::vector<Value> results = builder.insert(*op.definition, std::move(ids), types, op.attributes);
+  builder.set_location(outer);
+  return results;
+}
+
+std::vector<Value> copy_body(Builder& builder, const Function& callee, std::span<const Value> arguments) {
+  IdMap<ValueId, Value> map;
+  for (std::size_t k = 0; k < arguments.size(); ++k) map[callee.parameters()[k]] = arguments[k];
+  std::vector<Value> operands;
+  for (OpId id : callee.ops()) {
+    const Op& op = callee.op(id);
+    operands.clear();
+    for (ValueId operand : op.operands) operands.push_back(map[operand]);
+    if (op.is("return")) break;
+    const std::vector<Value> results = copy_op(builder, callee, op, operands);
+    for (std::size_t k = 0; k < results.size(); ++k) map[op.results[k]] = results[k];
+  }
+  return operands;
+}
+
+Function decomposition(const ir::Module* module, const Op& op, std::span<const Type> operand_types) {
+  Function function(std::string(op.name()), ir::FunctionKind::func);
+  Builder builder(function, module);
+  builder.set_location(op.location);
+  ir::DecomposeContext context{builder, *op.definition, op.attributes, {}};
+  for (Type type : operand_types) context.operands.push_back(builder.parameter(type));
+  const std::vector<Value> results = op.definition->decompose(context);
+  builder.return_values(results);
+  return function;
+}
+
+std::vector<Value> copy_parameters(Builder& builder, const Function& from) {
+  std::vector<Value> parameters;
+  for (ValueId id : from.parameters()) {
+    parameters.push_back(builder.parameter(from.type(id), from.value(id).name));
+  }
+  return parameters;
+}
+
+Value add_derived_parameter(Builder& builder, Type type, const Function& from, const std::string& base,
+                            std::string_view suffix) {
+  std::string name = base.empty() ? std::string() : base + std::string(suffix);
+  for (std::uint32_t k = 0; !name.empty() && k < from.value_slots(); ++k) {
+    if (from.value(ValueId{k}).name == name) name.clear();
+  }
+  return builder.parameter(type, std::move(name));
+}
+
+}  // namespace hyperion::passes
