@@ -15,12 +15,17 @@ std::unexpected<Status> spent_error() {
       "use that execution's outputs, or do not donate a value that is needed later");
 }
 
-// Copies the elements of a strided view to dense memory, innermost dimension in one go where it is
-// contiguous. Iterates with an index vector: ranks are small and unbounded recursion is not wanted.
-void gather(std::byte* to, const std::byte* from, const ViewDesc& desc) {
+}  // namespace
+
+// Row by row; a row is one copy where its elements are contiguous.
+void copy_dense(std::byte* to, const std::byte* from, const ViewDesc& desc) {
   const std::size_t item = byte_size(desc.dtype);
   const std::size_t rank = desc.dims.size();
   if (desc.elements == 0) return;
+  if (desc.is_dense) {
+    std::memcpy(to, from, desc.bytes);
+    return;
+  }
   const auto inner_count = rank == 0 ? std::size_t{1} : static_cast<std::size_t>(desc.dims.back());
   const std::int64_t inner_stride = rank == 0 ? 0 : desc.byte_strides.back();
   std::vector<std::int64_t> index(rank, 0);
@@ -41,31 +46,33 @@ void gather(std::byte* to, const std::byte* from, const ViewDesc& desc) {
   }
 }
 
-}  // namespace
-
 StatusOr<Buffer> Buffer::allocate(const Device& device, std::size_t bytes, Event ready) {
+  struct Block {
+    Block(Device on, Memory block) : device(std::move(on)), memory(block) {}
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+    ~Block() { device.allocator().release(memory); }
+    const Device device;
+    const Memory memory;
+  };
   HYP_TRY(const Memory memory, device.allocator().allocate(bytes));
-  return Buffer(std::make_shared<Storage>(device, memory, bytes, std::move(ready), nullptr));
+  return Buffer(std::make_shared<Storage>(device, memory.data, bytes, std::move(ready),
+                                          std::make_shared<Block>(device, memory), false));
 }
 
 Buffer Buffer::wrap(const Device& device, std::span<const std::byte> bytes,
                     std::shared_ptr<const void> owner) {
   // Never written: only donated memory is, and take_over() refuses wrapped memory.
-  const Memory memory{const_cast<std::byte*>(bytes.data()), bytes.size()};
-  return Buffer(std::make_shared<Storage>(device, memory, bytes.size(), Event(), std::move(owner)));
-}
-
-Buffer::Storage::~Storage() {
-  if (owner == nullptr) device.allocator().release(memory);
+  auto* data = const_cast<std::byte*>(bytes.data());
+  return Buffer(
+      std::make_shared<Storage>(device, data, bytes.size(), Event(), std::move(owner), true));
 }
 
 Buffer Buffer::take_over(Event ready) const {
   if (storage_->spent.exchange(true, std::memory_order_acq_rel)) return {};
-  if (storage_->owner != nullptr || storage_->uses.load(std::memory_order_acquire) != 1) {
-    return {};
-  }
-  return Buffer(std::make_shared<Storage>(storage_->device, std::exchange(storage_->memory, {}),
-                                          storage_->bytes, std::move(ready), nullptr));
+  if (storage_->wrapped || storage_->uses.load(std::memory_order_acquire) != 1) return {};
+  return Buffer(std::make_shared<Storage>(storage_->device, storage_->data, storage_->bytes,
+                                          std::move(ready), storage_->owner, false));
 }
 
 StatusOr<std::shared_ptr<const ViewDesc>> ViewDesc::dense(DType dtype,
@@ -156,11 +163,7 @@ StatusOr<> BufferView::read(std::span<std::byte> to) const {
   }
   HYP_TRY_VOID(ready().wait());
   if (buffer_.spent()) return spent_error();
-  if (desc_->is_dense) {
-    if (!to.empty()) std::memcpy(to.data(), data(), to.size());
-  } else {
-    gather(to.data(), data(), *desc_);
-  }
+  copy_dense(to.data(), data(), *desc_);
   return {};
 }
 

@@ -43,8 +43,8 @@ class Buffer {
   std::size_t bytes() const { return storage_->bytes; }
   const Device& device() const { return storage_->device; }
   const Event& ready() const { return storage_->ready; }
-  // REQUIRES: not spent. Contents are meaningful only after ready().
-  std::byte* data() const { return storage_->memory.data; }
+  // Contents are meaningful only after ready(), and only while not spent.
+  std::byte* data() const { return storage_->data; }
   bool spent() const { return storage_->spent.load(std::memory_order_acquire); }
 
   // Counts executions in flight that read this buffer: its memory cannot be taken over by others
@@ -52,27 +52,33 @@ class Buffer {
   void begin_use() const { storage_->uses.fetch_add(1, std::memory_order_relaxed); }
   void end_use() const { storage_->uses.fetch_sub(1, std::memory_order_release); }
 
-  // Marks all handles of this buffer as spent and, when its only user is the caller, gives the
-  // memory to a new Buffer; empty when others still read it or when the memory is wrapped.
+  // Marks all handles of this buffer as spent and, when its only user is the caller, makes a new
+  // Buffer of the same memory; empty when others still read it or when the memory is wrapped. Spent
+  // handles keep the memory alive: an execution that still writes what a later one has taken over
+  // must not lose it.
   Buffer take_over(Event ready) const;
+  // Marks all handles as spent.
+  void spend() const { storage_->spent.store(true, std::memory_order_release); }
 
   friend bool operator==(const Buffer&, const Buffer&) = default;
 
  private:
   struct Storage {
-    Storage(Device on, Memory block, std::size_t size, Event when, std::shared_ptr<const void> keep)
+    Storage(Device on, std::byte* begin, std::size_t size, Event when,
+            std::shared_ptr<const void> keep, bool is_wrapped)
         : device(std::move(on)),
-          memory(block),
+          data(begin),
           bytes(size),
           ready(std::move(when)),
-          owner(std::move(keep)) {}
-    ~Storage();
+          owner(std::move(keep)),
+          wrapped(is_wrapped) {}
 
     const Device device;
-    Memory memory;  // null once taken over
+    std::byte* const data;
     const std::size_t bytes;
     const Event ready;
-    const std::shared_ptr<const void> owner;  // null: the device's allocator
+    const std::shared_ptr<const void> owner;  // keeps `data` alive
+    const bool wrapped;
     std::atomic<int> uses{0};
     std::atomic<bool> spent{false};
   };
@@ -96,6 +102,9 @@ struct ViewDesc {
                                                          std::span<const std::int64_t> dims);
 };
 
+// Copies the elements of a view that starts at `from` to dense memory, in row-major order.
+void copy_dense(std::byte* to, const std::byte* from, const ViewDesc& desc);
+
 class BufferView {
  public:
   BufferView() = default;  // empty: only assignment and destruction
@@ -116,7 +125,7 @@ class BufferView {
   const Buffer& buffer() const { return buffer_; }
   std::size_t offset() const { return offset_; }
   const Event& ready() const { return buffer_.ready(); }
-  // The first element. REQUIRES: not spent.
+  // The first element.
   std::byte* data() const { return buffer_.data() + offset_; }
 
   // Elements [begin, end) in every dimension; shares the buffer.

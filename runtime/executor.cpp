@@ -1,0 +1,507 @@
+// Written in the order of a call: binding arguments and outputs, running, the queue, and the public
+// functions last.
+#include "runtime/executor.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "ir/support/check.hpp"
+#include "ir/support/format.hpp"
+#include "runtime/program.hpp"
+
+namespace hyperion::runtime {
+namespace {
+
+struct BoundFunction {
+  Program* program = nullptr;
+  const Function* function = nullptr;
+  std::vector<std::shared_ptr<const ViewDesc>> arguments;
+  std::vector<std::shared_ptr<const ViewDesc>> outputs;
+};
+
+// One call under way. Its vectors keep their capacity when it is reused.
+struct Invocation {
+  const BoundFunction* target = nullptr;
+  std::vector<BufferView> arguments;
+  std::vector<Buffer> outputs;
+  std::vector<Buffer> copies;  // of arguments that had to be made dense
+  std::vector<Event> wait_for;
+  std::string call_location;
+  TimePoint deadline = TimePoint::max();
+
+  Invocation() = default;
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+  ~Invocation() { clear(); }
+
+  void clear() {
+    for (const BufferView& view : arguments) view.buffer().end_use();
+    arguments.clear();
+    outputs.clear();
+    copies.clear();
+    wait_for.clear();
+  }
+};
+
+struct Queued {
+  Invocation invocation;
+  EventSource done;
+};
+
+std::string type_text(DType dtype, std::span<const std::int64_t> dims) {
+  return format("{}[{}]", dtype_name(dtype), fmt::join(dims, ", "));
+}
+
+bool is_aligned(const std::byte* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % kAlignment == 0;
+}
+
+TimePoint deadline_after(Duration timeout) {
+  return timeout == Duration::max() ? TimePoint::max() : std::chrono::steady_clock::now() + timeout;
+}
+
+Duration time_left(TimePoint deadline) {
+  if (deadline == TimePoint::max()) return Duration::max();
+  return std::max(Duration::zero(), Duration(deadline - std::chrono::steady_clock::now()));
+}
+
+}  // namespace
+
+class Executor::State {
+ public:
+  explicit State(const DeviceCluster& cluster)
+      : cluster_(cluster),
+        device_(cluster.device()),
+        allocations_at_start_(device_.memory().allocations) {}
+  ~State();
+
+  StatusOr<> load(std::vector<std::shared_ptr<const Module>> modules);
+  StatusOr<Execution> execute(FunctionId id, std::span<const BufferView> arguments,
+                              const ExecuteOptions& options);
+  StatusOr<> execute_now(FunctionId id, std::span<const BufferView> arguments,
+                         std::vector<BufferView>& outputs, const ExecuteOptions& options);
+  StatusOr<> drain(Duration timeout);
+  void release_workspace();
+  void add_observer(std::shared_ptr<LaunchObserver> observer);
+  void remove_observer(const LaunchObserver* observer);
+  ExecutorStatistics statistics() const;
+
+  const std::vector<BoundFunction>& functions() const { return functions_; }
+  std::optional<FunctionId> find(std::string_view name) const;
+
+ private:
+  StatusOr<> bind(const BoundFunction& target, std::span<const BufferView> arguments,
+                  const ExecuteOptions& options, const Event& ready, Invocation& invocation);
+  StatusOr<> check_argument(const BoundFunction& target, std::size_t i,
+                            const BufferView& view) const;
+  StatusOr<> bind_outputs(const Event& ready, Invocation& invocation);
+  Buffer take_donated(const OutputType& output, const Event& ready, Invocation& invocation);
+  StatusOr<> run(Invocation& invocation);
+  StatusOr<> run_locked(Invocation& invocation);
+  StatusOr<> wait_for_inputs(const Invocation& invocation) const;
+  StatusOr<> place_arguments(Invocation& invocation, std::span<std::byte*> pointers);
+  StatusOr<> ensure_workspace(const BoundFunction& target);
+  void append_views(const Invocation& invocation, std::vector<BufferView>& views) const;
+  void serve_queue();
+
+  const DeviceCluster cluster_;
+  const Device device_;
+  const std::uint64_t allocations_at_start_;
+  std::vector<std::unique_ptr<Program>> programs_;  // immutable after load()
+  std::vector<BoundFunction> functions_;            // immutable after load()
+  std::unordered_map<std::string_view, FunctionId> names_;
+
+  std::mutex run_mutex_;  // held while a plan runs; guards what follows
+  Invocation now_;        // of execute_now
+  Buffer workspace_;
+  std::size_t arena_bytes_ = 0;
+  std::size_t scratch_stride_ = 0;
+  std::vector<std::shared_ptr<LaunchObserver>> observers_;
+
+  mutable std::mutex queue_mutex_;  // guards what follows
+  std::condition_variable work_;
+  std::condition_variable idle_;
+  std::deque<std::unique_ptr<Queued>> queue_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  std::thread thread_;  // started by the first execute()
+
+  struct Counters {
+    std::atomic<std::uint64_t> executions{0}, failures{0}, launches{0}, forks{0};
+    std::atomic<std::uint64_t> argument_copies{0}, donations_used{0}, donations_missed{0};
+    std::atomic<std::uint64_t> workspace_bytes{0};
+  };
+  Counters counters_;
+};
+
+StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modules) {
+  const std::shared_ptr<CodeLoader> loader = cluster_.instance().code_loader();
+  for (std::shared_ptr<const Module>& module : modules) {
+    HYP_TRY_VOID(module->verify());
+    HYP_TRY(auto program, Program::load(std::move(module), loader.get()));
+    for (const Function& function : program->module().functions) {
+      BoundFunction bound{program.get(), &function, {}, {}};
+      for (const TensorType& type : function.arguments) {
+        HYP_TRY(auto desc, ViewDesc::dense(type.dtype, type.dims));
+        bound.arguments.push_back(std::move(desc));
+      }
+      for (const OutputType& output : function.outputs) {
+        HYP_TRY(auto desc, ViewDesc::dense(output.type.dtype, output.type.dims));
+        bound.outputs.push_back(std::move(desc));
+      }
+      const FunctionId id{static_cast<std::uint32_t>(functions_.size())};
+      if (!names_.emplace(function.name, id).second) {
+        return error_status(Code::already_exists,
+                            format("two functions are named '{}'", function.name));
+      }
+      functions_.push_back(std::move(bound));
+    }
+    programs_.push_back(std::move(program));
+  }
+  return {};
+}
+
+std::optional<FunctionId> Executor::State::find(std::string_view name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// ---- Binding: everything that can be refused is refused here, before anything is donated. ----
+
+StatusOr<> Executor::State::check_argument(const BoundFunction& target, std::size_t i,
+                                           const BufferView& view) const {
+  const ViewDesc& expected = *target.arguments[i];
+  const auto refuse = [&](Code code, std::string_view problem, std::string_view advice) {
+    return error_status(code, format("argument {} of '{}' {}", i, target.function->name, problem),
+                        {}, std::string(advice));
+  };
+  if (!view) return refuse(Code::invalid_argument, "is empty", "pass a value");
+  if (view.buffer().spent()) {
+    return refuse(Code::failed_precondition, "was donated to an earlier execution",
+                  "use that execution's outputs, or do not donate a value that is needed later");
+  }
+  const ViewDesc& actual = view.desc();
+  if (&actual != &expected && (actual.dtype != expected.dtype || actual.dims != expected.dims)) {
+    return refuse(Code::invalid_argument,
+                  format("is {}, expected {}", type_text(actual.dtype, actual.dims),
+                         type_text(expected.dtype, expected.dims)),
+                  "");
+  }
+  if (view.buffer().device() != device_) {
+    return refuse(
+        Code::invalid_argument,
+        format("is on {}, the executor runs on another device", view.buffer().device().name()),
+        "copy it there first");
+  }
+  return {};
+}
+
+StatusOr<> Executor::State::bind(const BoundFunction& target, std::span<const BufferView> arguments,
+                                 const ExecuteOptions& options, const Event& ready,
+                                 Invocation& invocation) {
+  if (arguments.size() != target.arguments.size()) {
+    return error_status(Code::invalid_argument,
+                        format("'{}' takes {} arguments, got {}", target.function->name,
+                               target.arguments.size(), arguments.size()));
+  }
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    HYP_TRY_VOID(check_argument(target, i, arguments[i]));
+  }
+  invocation.target = &target;
+  invocation.deadline = deadline_after(options.timeout);
+  invocation.call_location = options.call_location;
+  invocation.wait_for.assign(options.wait_for.begin(), options.wait_for.end());
+  for (const BufferView& view : arguments) {
+    invocation.arguments.push_back(view);
+    view.buffer().begin_use();
+  }
+  return bind_outputs(ready, invocation);
+}
+
+StatusOr<> Executor::State::bind_outputs(const Event& ready, Invocation& invocation) {
+  const BoundFunction& target = *invocation.target;
+  for (std::size_t i = 0; i < target.outputs.size(); ++i) {
+    Buffer buffer = take_donated(target.function->outputs[i], ready, invocation);
+    if (!buffer) {
+      HYP_TRY(buffer, Buffer::allocate(device_, target.outputs[i]->bytes, ready));
+    }
+    invocation.outputs.push_back(std::move(buffer));
+  }
+  // What no output could use is spent all the same, so that a program does not come to depend on
+  // chance.
+  for (const BufferView& view : invocation.arguments) {
+    if (view.donated()) view.buffer().spend();
+  }
+  return {};
+}
+
+// Only a whole buffer can change hands.
+Buffer Executor::State::take_donated(const OutputType& output, const Event& ready,
+                                     Invocation& invocation) {
+  if (output.donor < 0) return {};
+  const auto donor = static_cast<std::size_t>(output.donor);
+  const BufferView& view = invocation.arguments[donor];
+  if (!view.donated()) return {};
+  const bool whole = view.desc().is_dense && view.offset() == 0 &&
+                     view.desc().bytes == view.buffer().bytes() && is_aligned(view.data());
+  Buffer taken = whole ? view.buffer().take_over(ready) : Buffer();
+  auto& counter = taken ? counters_.donations_used : counters_.donations_missed;
+  counter.fetch_add(1, std::memory_order_relaxed);
+  return taken;
+}
+
+// ---- Running ----
+
+StatusOr<> Executor::State::run(Invocation& invocation) {
+  StatusOr<> result = run_locked(invocation);
+  counters_.executions.fetch_add(1, std::memory_order_relaxed);
+  if (!result) {
+    counters_.failures.fetch_add(1, std::memory_order_relaxed);
+    if (result.error().where.empty()) result.error().where = invocation.call_location;
+  }
+  return result;
+}
+
+StatusOr<> Executor::State::run_locked(Invocation& invocation) {
+  const BoundFunction& target = *invocation.target;
+  const std::uint32_t plan = target.function->plan;
+  HYP_TRY_VOID(wait_for_inputs(invocation));
+  HYP_TRY_VOID(ensure_workspace(target));
+  HYP_TRY_VOID(place_arguments(invocation, target.program->arguments(plan)));
+  const std::span<std::byte*> outputs = target.program->outputs(plan);
+  for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = invocation.outputs[i].data();
+
+  RunContext context{.pool = device_.thread_pool(),
+                     .scratch = workspace_.data() + arena_bytes_,
+                     .scratch_stride = scratch_stride_,
+                     .deadline = invocation.deadline,
+                     .observers = observers_};
+  StatusOr<> result = target.program->run(plan, workspace_.data(), context);
+  counters_.launches.fetch_add(context.launches, std::memory_order_relaxed);
+  counters_.forks.fetch_add(context.forks, std::memory_order_relaxed);
+  return result;
+}
+
+StatusOr<> Executor::State::wait_for_inputs(const Invocation& invocation) const {
+  for (const Event& event : invocation.wait_for) {
+    HYP_TRY_VOID(event.wait(time_left(invocation.deadline)));
+  }
+  for (const BufferView& view : invocation.arguments) {
+    if (view.ready().ready() && view.ready().error() == nullptr) continue;
+    HYP_TRY_VOID(view.ready().wait(time_left(invocation.deadline)));
+  }
+  return {};
+}
+
+StatusOr<> Executor::State::place_arguments(Invocation& invocation,
+                                            std::span<std::byte*> pointers) {
+  for (std::size_t i = 0; i < pointers.size(); ++i) {
+    const ViewDesc& desc = invocation.arguments[i].desc();
+    pointers[i] = invocation.arguments[i].data();  // written only if donated
+    if (desc.is_dense && is_aligned(pointers[i])) continue;
+    HYP_TRY(Buffer copy, Buffer::allocate(device_, desc.bytes));
+    copy_dense(copy.data(), pointers[i], desc);
+    pointers[i] = copy.data();
+    invocation.copies.push_back(std::move(copy));
+    counters_.argument_copies.fetch_add(1, std::memory_order_relaxed);
+  }
+  return {};
+}
+
+// One block: the arena, then the scratch of each thread. It grows to the largest function that has
+// run.
+StatusOr<> Executor::State::ensure_workspace(const BoundFunction& target) {
+  const auto round_up = [](std::size_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  };
+  const Module& module = target.program->module();
+  const std::size_t arena = round_up(module.plans[target.function->plan].arena_bytes);
+  const std::size_t scratch = round_up(target.program->scratch_bytes());
+  if (workspace_ && arena <= arena_bytes_ && scratch <= scratch_stride_) return {};
+  arena_bytes_ = std::max(arena, arena_bytes_);
+  scratch_stride_ = std::max(scratch, scratch_stride_);
+  workspace_ = {};
+  const std::size_t bytes =
+      arena_bytes_ + scratch_stride_ * static_cast<std::size_t>(device_.threads());
+  StatusOr<Buffer> workspace = Buffer::allocate(device_, bytes);
+  if (!workspace) {
+    arena_bytes_ = scratch_stride_ = 0;
+    workspace.error().where = format("working memory of '{}'", target.function->name);
+    return std::unexpected(std::move(workspace).error());
+  }
+  workspace_ = *std::move(workspace);
+  counters_.workspace_bytes.store(bytes, std::memory_order_relaxed);
+  return {};
+}
+
+void Executor::State::append_views(const Invocation& invocation,
+                                   std::vector<BufferView>& views) const {
+  for (std::size_t i = 0; i < invocation.outputs.size(); ++i) {
+    views.emplace_back(invocation.outputs[i], invocation.target->outputs[i]);
+  }
+}
+
+StatusOr<> Executor::State::execute_now(FunctionId id, std::span<const BufferView> arguments,
+                                        std::vector<BufferView>& outputs,
+                                        const ExecuteOptions& options) {
+  HYP_CHECK(id.index < functions_.size(), "a function of another executor");
+  HYP_TRY_VOID(drain(options.timeout));
+  std::lock_guard lock(run_mutex_);
+  // Whatever happens, nothing of this call stays behind.
+  struct Clear {
+    Invocation& invocation;
+    ~Clear() { invocation.clear(); }
+  } const clear{now_};
+  HYP_TRY_VOID(bind(functions_[id.index], arguments, options, Event(), now_));
+  HYP_TRY_VOID(run(now_));
+  outputs.clear();
+  append_views(now_, outputs);
+  return {};
+}
+
+// ---- The queue ----
+
+StatusOr<Execution> Executor::State::execute(FunctionId id, std::span<const BufferView> arguments,
+                                             const ExecuteOptions& options) {
+  HYP_CHECK(id.index < functions_.size(), "a function of another executor");
+  auto queued = std::make_unique<Queued>();
+  Execution execution{{}, queued->done.event()};
+  {
+    std::lock_guard lock(queue_mutex_);
+    HYP_TRY_VOID(
+        bind(functions_[id.index], arguments, options, execution.done, queued->invocation));
+    append_views(queued->invocation, execution.outputs);
+    queue_.push_back(std::move(queued));
+    if (!thread_.joinable()) thread_ = std::thread([this] { serve_queue(); });
+  }
+  work_.notify_one();
+  return execution;
+}
+
+void Executor::State::serve_queue() {
+  std::unique_lock lock(queue_mutex_);
+  for (;;) {
+    work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    std::unique_ptr<Queued> queued = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    StatusOr<> result;
+    {
+      std::lock_guard run_lock(run_mutex_);
+      result = run(queued->invocation);
+    }
+    queued->invocation.clear();
+    if (result) {
+      queued->done.succeed();
+    } else {
+      queued->done.fail(std::move(result).error());
+    }
+    queued.reset();
+    lock.lock();
+    busy_ = false;
+    if (queue_.empty()) idle_.notify_all();
+  }
+}
+
+StatusOr<> Executor::State::drain(Duration timeout) {
+  std::unique_lock lock(queue_mutex_);
+  const auto idle = [&] { return queue_.empty() && !busy_; };
+  if (idle()) return {};
+  if (timeout == Duration::max()) {
+    idle_.wait(lock, idle);
+  } else if (!idle_.wait_until(lock, std::chrono::system_clock::now() + timeout, idle)) {
+    return error_status(Code::deadline_exceeded, format("{} executions are still in flight",
+                                                        queue_.size() + (busy_ ? 1 : 0)));
+  }
+  return {};
+}
+
+Executor::State::~State() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Executor::State::release_workspace() {
+  std::lock_guard lock(run_mutex_);
+  workspace_ = {};
+  arena_bytes_ = scratch_stride_ = 0;
+  counters_.workspace_bytes.store(0, std::memory_order_relaxed);
+}
+
+void Executor::State::add_observer(std::shared_ptr<LaunchObserver> observer) {
+  std::lock_guard lock(run_mutex_);
+  observers_.push_back(std::move(observer));
+}
+
+void Executor::State::remove_observer(const LaunchObserver* observer) {
+  std::lock_guard lock(run_mutex_);
+  std::erase_if(observers_, [&](const auto& each) { return each.get() == observer; });
+}
+
+ExecutorStatistics Executor::State::statistics() const {
+  const auto read = [](const std::atomic<std::uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  return {.executions = read(counters_.executions),
+          .failures = read(counters_.failures),
+          .launches = read(counters_.launches),
+          .forks = read(counters_.forks),
+          .system_allocations = device_.memory().allocations - allocations_at_start_,
+          .argument_copies = read(counters_.argument_copies),
+          .donations_used = read(counters_.donations_used),
+          .donations_missed = read(counters_.donations_missed),
+          .workspace_bytes = read(counters_.workspace_bytes)};
+}
+
+// ---- The public face ----
+
+Executor::Executor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Executor::~Executor() = default;
+
+StatusOr<std::unique_ptr<Executor>> Executor::create(
+    const DeviceCluster& cluster, std::vector<std::shared_ptr<const Module>> modules) {
+  auto state = std::make_unique<State>(cluster);
+  HYP_TRY_VOID(state->load(std::move(modules)));
+  return std::unique_ptr<Executor>(new Executor(std::move(state)));
+}
+
+std::optional<FunctionId> Executor::find(std::string_view function) const {
+  return state_->find(function);
+}
+const Function& Executor::function(FunctionId id) const {
+  HYP_CHECK(id.index < state_->functions().size(), "a function of another executor");
+  return *state_->functions()[id.index].function;
+}
+std::size_t Executor::function_count() const { return state_->functions().size(); }
+
+StatusOr<Execution> Executor::execute(FunctionId function, std::span<const BufferView> arguments,
+                                      const ExecuteOptions& options) {
+  return state_->execute(function, arguments, options);
+}
+StatusOr<> Executor::execute_now(FunctionId function, std::span<const BufferView> arguments,
+                                 std::vector<BufferView>& outputs, const ExecuteOptions& options) {
+  return state_->execute_now(function, arguments, outputs, options);
+}
+StatusOr<> Executor::drain(Duration timeout) { return state_->drain(timeout); }
+void Executor::release_workspace() { state_->release_workspace(); }
+void Executor::add_observer(std::shared_ptr<LaunchObserver> observer) {
+  state_->add_observer(std::move(observer));
+}
+void Executor::remove_observer(const LaunchObserver* observer) {
+  state_->remove_observer(observer);
+}
+ExecutorStatistics Executor::statistics() const { return state_->statistics(); }
+
+}  // namespace hyperion::runtime

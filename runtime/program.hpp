@@ -1,0 +1,94 @@
+// program.hpp: a module made ready to run by one executor: symbols resolved, places for pointers
+// reserved. Private to the executor.
+//
+// A plan is active at most once at any time, since plans only enter plans of a smaller index. So
+// each has one fixed place for the pointers it was entered with, each loop one for its state, and
+// running allocates nothing.
+//
+// Thread safety: none; the executor runs one plan at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ir/support/status.hpp"
+#include "runtime/code_loader.hpp"
+#include "runtime/cpu/thread_pool.hpp"
+#include "runtime/executor.hpp"
+#include "runtime/module.hpp"
+
+namespace hyperion::runtime {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// What one run is given besides pointers. Counters are added to.
+struct RunContext {
+  ThreadPool& pool;
+  std::byte* scratch = nullptr;    // of all threads
+  std::size_t scratch_stride = 0;  // between threads
+  TimePoint deadline = TimePoint::max();
+  std::span<const std::shared_ptr<LaunchObserver>> observers = {};
+  std::uint64_t launches = 0;
+  std::uint64_t forks = 0;
+};
+
+class Program {
+ public:
+  // REQUIRES: module->verify() succeeds. `loader` may be null when the module has no code.
+  static StatusOr<std::unique_ptr<Program>> load(std::shared_ptr<const Module> module,
+                                                 CodeLoader* loader);
+
+  const Module& module() const { return *module_; }
+  std::uint64_t scratch_bytes() const { return scratch_bytes_; }  // for each thread, of all plans
+
+  // Fill these, one pointer for each argument and output, then run(). Arguments are only read
+  // unless donated.
+  std::span<std::byte*> arguments(std::uint32_t plan) { return plans_[plan].arguments; }
+  std::span<std::byte*> outputs(std::uint32_t plan) { return plans_[plan].outputs; }
+  StatusOr<> run(std::uint32_t plan, std::byte* arena, RunContext& context);
+
+ private:
+  // One instruction with what loading found out about it.
+  struct Step {
+    const Instruction* instruction;
+    KernelFunction* kernel = nullptr;  // of a Launch
+    bool worth_forking = false;
+    // Of a loop: where each carried value is, and where its next version goes.
+    std::vector<std::byte*> current = {};
+    std::vector<std::byte*> next = {};
+  };
+  struct PlanState {
+    std::vector<Step> steps;
+    std::vector<std::byte*> arguments;
+    std::vector<std::byte*> outputs;
+    std::byte* arena = nullptr;
+  };
+
+  explicit Program(std::shared_ptr<const Module> module) : module_(std::move(module)) {}
+  StatusOr<KernelFunction*> find_symbol(const Launch& launch) const;
+
+  std::byte* resolve(const PlanState& plan, const Slot& slot) const;
+  StatusOr<> run_steps(PlanState& plan, RunContext& context);
+  StatusOr<> run_launch(PlanState& plan, const Step& step, const Launch& launch,
+                        RunContext& context);
+  StatusOr<> run_entry(PlanState& caller, std::uint32_t callee, const std::vector<Slot>& arguments,
+                       const std::vector<Slot>& outputs, const Slot& frame, RunContext& context);
+  StatusOr<> run_while(PlanState& plan, Step& step, const WhileLoop& loop, RunContext& context);
+  StatusOr<> run_scan(PlanState& plan, Step& step, const Scan& scan, RunContext& context);
+  void begin_carried(const PlanState& plan, const std::vector<Carried>& carried, Step& step) const;
+  void advance_carried(const PlanState& plan, const std::vector<Carried>& carried,
+                       Step& step) const;
+  void finish_carried(const PlanState& plan, const std::vector<Carried>& carried, Step& step) const;
+
+  std::shared_ptr<const Module> module_;
+  std::vector<std::unique_ptr<LoadedCode>> code_;
+  std::vector<std::byte*> constants_;
+  std::vector<PlanState> plans_;
+  std::vector<void*> launch_buffers_;  // as large as the largest launch; in use only during one
+  std::uint64_t scratch_bytes_ = 0;
+};
+
+}  // namespace hyperion::runtime
