@@ -7,8 +7,7 @@
 // Tiles, k-blocks that carry the accumulator, and threads therefore never change bits. bool is not accepted.
 #include <algorithm>
 
-#include "ir/logic/scalar.hpp"
-#include "ir/ops/ops.hpp"
+#include "ir/ops/shapes.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::ir::ops {
@@ -36,12 +35,6 @@ struct Axes {
     rhs_free = free(rhs_rank, rhs_batch, rhs_contract);
   }
 };
-
-Integers joined(const Integers& a, const Integers& b) {
-  Integers all = a;
-  all.insert(all.end(), b.begin(), b.end());
-  return all;
-}
 
 InferResult infer_dot(const InferContext& c) {
   const Type lhs = c.operands[0], rhs = c.operands[1];
@@ -104,12 +97,6 @@ std::vector<Lambda> define_dot(const DefineContext& c) {
   return {{out, cast(Scalar{&pool, total}, lhs.dtype()).id}};
 }
 
-Integers range_of(std::size_t begin, std::size_t count) {
-  Integers out(count);
-  for (std::size_t k = 0; k < count; ++k) out[k] = static_cast<std::int64_t>(begin + k);
-  return out;
-}
-
 // The cotangent of one side is the dot of the result's cotangent with the other side, over the other side's free axes.
 // Its axes come out as batch, this side's free axes, then the contracted axes in this side's order; a transposition
 // puts them where the operand has them.
@@ -124,9 +111,9 @@ Value transpose_side(TransposeContext& c, bool left) {
   const Value other = c.operand(left ? 1 : 0);
   const std::size_t other_start = left ? batches + axes.lhs_free.size() : batches;
   const Value raw = c.builder.apply("dot", {c.cotangent(), other},
-                                    {{"lhs_batch", range_of(0, batches)},
+                                    {{"lhs_batch", counting(0, std::int64_t(batches))},
                                      {"rhs_batch", left ? axes.rhs_batch : axes.lhs_batch},
-                                     {"lhs_contract", range_of(other_start, other_free.size())},
+                                     {"lhs_contract", counting(std::int64_t(other_start), std::ssize(other_free))},
                                      {"rhs_contract", other_free}});
   // The other side's contracted axes appear in increasing order of its axes.
   std::vector<std::size_t> order(contract.size());

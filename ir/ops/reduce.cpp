@@ -5,8 +5,7 @@
 // vector unit does, and the same on every width. Sums of 16- and 8-bit floats are carried in `accumulator`.
 #include <algorithm>
 
-#include "ir/ops/ops.hpp"
-#include "ir/logic/scalar.hpp"
+#include "ir/ops/shapes.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::ir::ops {
@@ -59,13 +58,24 @@ std::vector<Lambda> define_reduce(const DefineContext& c) {
   return {{kept, cast(total, x.dtype()).id}};
 }
 
-// `small`, with the reduced axes back as broadcast axes.
-Value spread(Builder& b, Value small, Type like, const Integers& axes) {
-  Integers dims;
-  for (int axis = 0; axis < like.rank(); ++axis) {
-    if (!is_reduced(axes, axis)) dims.push_back(axis);
-  }
-  return b.broadcast(small, like.dims(), std::move(dims));
+// For each element, the product of the others that are reduced with it: what comes before times what comes behind, so
+// that zeros need no special case.
+Value product_of_others(Builder& b, Value x, const Integers& axes) {
+  const Integers kept = other_axes(axes, x.rank());
+  const Integers order = joined(kept, axes);
+  const Value last = b.transpose(x, order);
+  Dims flat = gathered(x.type(), kept);
+  std::int64_t count = 1;
+  for (std::int64_t axis : axes) count *= x.dim(static_cast<int>(axis)).value();
+  flat.push_back(count);
+  const Value line = b.reshape(last, flat);
+  const auto running = [&](bool reverse) {
+    return b.apply("cumulative", {line}, {{"kind", std::string("prod")},
+                                          {"axis", std::ssize(flat) - 1},
+                                          {"reverse", reverse},
+                                          {"exclusive", true}});
+  };
+  return b.transpose(b.reshape(running(false) * running(true), last.type().dims()), inverse(order));
 }
 
 // d max(x) = mean of dx over the elements that attain the maximum; d prod(x) = sum of dx * product of the others.
@@ -76,17 +86,12 @@ std::vector<Value> jvp_reduce(JvpContext& c) {
   Builder& b = c.builder;
   if (kind == Monoid::sum) return only(b.apply("reduce", {c.tangent()}, c.attributes));
   if (kind == Monoid::maximum || kind == Monoid::minimum) {
-    const Value attains = b.cast(b.compare(x, spread(b, c.result(), x.type(), axes), "eq"), x.dtype());
+    const Value attains = b.cast(b.compare(x, spread(c.result(), x.type(), axes), "eq"), x.dtype());
     const Value count = b.reduce(attains, Monoid::sum, axes);
     return only(b.reduce(c.tangent() * attains, Monoid::sum, axes) / count);
   }
   if (kind == Monoid::product) {
-    // Products of the others by prefix and suffix products, so that zeros need no special case.
-    Value flat = x, tangent = c.tangent();
-    Value total;
-    const Value others = b.apply("product_of_others", {flat}, {{"axes", axes}});
-    total = b.reduce(tangent * others, Monoid::sum, axes);
-    return only(total);
+    return only(b.reduce(c.tangent() * product_of_others(b, x, axes), Monoid::sum, axes));
   }
   return only(Value{});
 }
@@ -112,7 +117,7 @@ OpDefinition op_reduce() {
   op.jvp = jvp_reduce;
   op.linearity = Linearity::jointly;  // kind = sum; other kinds never meet transpose, since jvp rewrites them
   op.transpose = [](TransposeContext& c) {
-    return only(spread(c.builder, c.cotangent(), c.type(0), c.attributes.integers("axes")));
+    return only(spread(c.cotangent(), c.type(0), c.attributes.integers("axes")));
   };
   op.batch = [](BatchContext& c) {
     Attributes attributes = c.attributes;

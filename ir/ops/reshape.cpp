@@ -1,7 +1,7 @@
 // reshape.cpp: the same elements in row-major order under another shape.
 #include <algorithm>
 
-#include "ir/ops/ops.hpp"
+#include "ir/ops/shapes.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::ir::ops {
@@ -30,22 +30,13 @@ bool same_element_count(std::span<const Dim> from, std::span<const Dim> to) {
   return a && b && *a == *b;
 }
 
-// Row-major position of `indices` in `dims`.
-TermId linearize(TermPool& pool, std::span<const Dim> dims, std::span<const TermId> indices) {
-  TermId position = pool.index(Dim(0));
-  for (std::size_t axis = 0; axis < dims.size(); ++axis) {
-    position = pool.add(pool.scale(position, dims[axis].value()), indices[axis]);
-  }
-  return position;
-}
-
 std::vector<Lambda> define_reshape(const DefineContext& c) {
   TermPool& pool = c.pool;
   const std::span<const Dim> from = c.operands[0].dims();
   const std::vector<VariableId> variables = pool.variables(c.results[0].dims());
   std::vector<TermId> indices;
   for (VariableId variable : variables) indices.push_back(pool.index(variable));
-  TermId position = linearize(pool, c.results[0].dims(), indices);
+  TermId position = linear_index(pool, c.results[0].dims(), indices);
   std::vector<TermId> source(from.size());
   for (std::size_t axis = from.size(); axis-- > 0;) {
     const std::int64_t size = std::max<std::int64_t>(from[axis].value(), 1);
