@@ -1,0 +1,107 @@
+#include "tests/benchmark/peers/bench.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "ir/support/file.hpp"
+#include "ir/support/format.hpp"
+
+namespace hyperion::benchmark {
+namespace {
+
+int repetitions_for(const Call& call, int threads, double turn_seconds) {
+  call();  // the first call may compile, allocate and touch pages
+  // Enough repetitions that the clock's own cost and grain vanish, then scaled to a turn.
+  for (int count = 1;; count *= 4) {
+    const double start = clock_seconds(threads);
+    for (int i = 0; i < count; ++i) call();
+    const double seconds = clock_seconds(threads) - start;
+    if (seconds > turn_seconds / 16) {
+      return std::max(1, static_cast<int>(turn_seconds / seconds * count));
+    }
+  }
+}
+
+bool more_is_better(std::string_view unit) { return unit.ends_with("/s"); }
+
+std::string number_or_null(const std::optional<double>& value) {
+  return value ? format("{:.6g}", *value) : "null";
+}
+
+std::string number_or_dash(const std::optional<double>& value, int digits) {
+  return value ? format("{:.{}f}", *value, digits) : "-";
+}
+
+std::string json_row(const Row& row) {
+  return format(
+      R"({{"suite": "{}", "name": "{}", "shape": "{}", "dtype": "{}", "device": "{}", )"
+      R"("threads": {}, "median": {:.6g}, "unit": "{}", "peer": "{}", "peer_median": {}, )"
+      R"("ratio": {}}})",
+      row.suite, row.name, row.shape, row.dtype, row.device, row.threads, row.median, row.unit,
+      row.peer, number_or_null(row.peer_median), number_or_null(row.ratio()));
+}
+
+}  // namespace
+
+double clock_seconds(int threads) {
+  timespec t{};
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+Contender timed(std::string name, Call call, int threads, double turn_seconds) {
+  auto repetitions = std::make_shared<int>(0);
+  return {std::move(name), [=, call = std::move(call)] {
+            if (*repetitions == 0) *repetitions = repetitions_for(call, threads, turn_seconds);
+            call();
+            const double start = clock_seconds(threads);
+            for (int i = 0; i < *repetitions; ++i) call();
+            return (clock_seconds(threads) - start) / *repetitions;
+          }};
+}
+
+std::vector<double> race(const std::vector<Contender>& contenders, int turns) {
+  std::vector<std::vector<double>> samples(contenders.size());
+  for (int turn = 0; turn < turns; ++turn) {
+    for (std::size_t i = 0; i < contenders.size(); ++i) samples[i].push_back(contenders[i].turn());
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& sample : samples) {
+    std::ranges::sort(sample);
+    const std::size_t middle = sample.size() / 2;
+    medians.push_back(sample.size() % 2 == 1 ? sample[middle]
+                                             : (sample[middle - 1] + sample[middle]) / 2);
+  }
+  return medians;
+}
+
+std::optional<double> Row::ratio() const {
+  if (!peer_median || *peer_median <= 0 || median <= 0) return std::nullopt;
+  return more_is_better(unit) ? median / *peer_median : *peer_median / median;
+}
+
+void Report::add(Row row) {
+  if (rows_.empty() || rows_.back().suite != row.suite) {
+    std::printf("\n%-26s %-22s %7s %10s %-8s %10s  %5s  %s\n", row.suite.c_str(), "shape",
+                "threads", "hyperion", "", "peer", "ratio", "");
+  }
+  std::printf("%-26s %-22s %7d %10.2f %-8s %10s  %5s  %s\n", row.name.c_str(), row.shape.c_str(),
+              row.threads, row.median, row.unit.c_str(), number_or_dash(row.peer_median, 2).c_str(),
+              number_or_dash(row.ratio(), 2).c_str(), row.peer.c_str());
+  std::fflush(stdout);
+  rows_.push_back(std::move(row));
+}
+
+StatusOr<> Report::write_json(const std::string& path) const {
+  std::string text = "[\n";
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    text += "  " + json_row(rows_[i]) + (i + 1 < rows_.size() ? ",\n" : "\n");
+  }
+  text += "]\n";
+  return write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+}  // namespace hyperion::benchmark

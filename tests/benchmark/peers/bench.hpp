@@ -1,0 +1,74 @@
+// bench.hpp: a fair race, and the record of it.
+//
+// Clocks wander by 15 % within a minute and neighbours come and go, so contenders take turns in one
+// process and only figures of the same race are compared. A turn is long enough to be timed well;
+// before it the contender runs once untimed, to bring its code and operands back into the caches.
+// What counts is the median over the turns.
+//
+// With one thread the clock is the thread's CPU time, which a busy machine disturbs little; with
+// more it is wall time.
+//
+//   const double seconds[] = race({timed("hyperion", ours, 1), timed("oneDNN", theirs, 1)});
+//   report.add({...});                      // prints the row
+//   report.write_json("build/bench/cpu.json");
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/support/status.hpp"
+
+namespace hyperion::benchmark {
+
+using Call = std::function<void()>;
+
+struct Contender {
+  std::string name;
+  std::function<double()> turn;  // runs one turn and returns the seconds of one call
+};
+
+// How long a turn of one contender lasts, and how many there are. Fifteen turns of 40 ms settle a
+// median to within 1 % on an idle machine.
+inline constexpr double kTurnSeconds = 0.04;
+inline constexpr int kTurns = 15;
+
+// A contender that repeats `call` for about a turn; the repetitions are chosen on its first turn.
+Contender timed(std::string name, Call call, int threads, double turn_seconds = kTurnSeconds);
+
+// Median seconds of one call for each contender, in the order given.
+std::vector<double> race(const std::vector<Contender>& contenders, int turns = kTurns);
+
+// Seconds of the clock described above.
+double clock_seconds(int threads);
+
+struct Row {
+  std::string suite;  // "matmul"
+  std::string name;   // "sgemm"
+  std::string shape;  // "512x512x512"
+  std::string dtype = "f32";
+  std::string device = "cpu";
+  int threads = 1;
+  double median = 0;  // ours
+  std::string unit;   // "GFLOP/s", "GB/s": more is better; "ms", "us", "s": less is
+  std::string peer;   // "oneDNN 2.6.3"; "peer absent" when there is none here
+  std::optional<double> peer_median;
+
+  // Above 1: Hyperion is faster. Nothing without a peer.
+  std::optional<double> ratio() const;
+};
+
+class Report {
+ public:
+  // Prints the row under a heading that is repeated when the suite changes.
+  void add(Row row);
+  // One array of objects with the fields of Row and `ratio`; absent figures are null. Atomic.
+  StatusOr<> write_json(const std::string& path) const;
+  const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  std::vector<Row> rows_;
+};
+
+}  // namespace hyperion::benchmark
