@@ -6,7 +6,7 @@
 #include "ir/support/check.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
-#include "ir/support/text.hpp"
+#include "ir/support/quote.hpp"
 
 namespace hyperion::ir {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
-#include "ir/support/text.hpp"
+#include "ir/support/quote.hpp"
 
 namespace hyperion {
 namespace {

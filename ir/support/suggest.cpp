@@ -27,6 +27,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string_view closest_name(std::string_view name, std::span<const std::string_view> candidates) {
   std::string_view best;
+  constexpr std::size_t kLongestName = 64;  // longer words are not misspelt names, and the distance costs their product
+  if (name.size() > kLongestName) return best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(name, candidate);
