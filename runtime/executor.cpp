@@ -21,6 +21,7 @@ namespace {
 struct BoundFunction {
   Program* program = nullptr;
   const Function* function = nullptr;
+  ProfileLabel* label = nullptr;
   std::vector<std::shared_ptr<const ViewDesc>> arguments;
   std::vector<std::shared_ptr<const ViewDesc>> outputs;
 };
@@ -144,9 +145,12 @@ StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modu
   const std::shared_ptr<CodeLoader> loader = cluster_.instance().code_loader();
   for (std::shared_ptr<const Module>& module : modules) {
     HYP_TRY_VOID(module->verify());
-    HYP_TRY(auto program, Program::load(std::move(module), loader.get()));
+    HYP_TRY(auto program,
+            Program::load(std::move(module), loader.get(), cluster_.instance().profiler()));
     for (const Function& function : program->module().functions) {
-      BoundFunction bound{program.get(), &function, {}, {}};
+      BoundFunction bound{program.get(), &function, nullptr, {}, {}};
+      bound.label =
+          &cluster_.instance().profiler().label({.name = function.name, .category = "run"});
       for (const TensorType& type : function.arguments) {
         HYP_TRY(auto desc, ViewDesc::dense(type.dtype, type.dims));
         bound.arguments.push_back(std::move(desc));
@@ -278,10 +282,12 @@ StatusOr<> Executor::State::run_locked(Invocation& invocation) {
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = invocation.outputs[i].data();
 
   RunContext context{.pool = device_.thread_pool(),
+                     .profiler = cluster_.instance().profiler(),
                      .scratch = workspace_.data() + arena_bytes_,
                      .scratch_stride = scratch_stride_,
                      .deadline = invocation.deadline,
                      .observers = observers_};
+  const auto span = cluster_.instance().profiler().span(*target.label);
   StatusOr<> result = target.program->run(plan, workspace_.data(), context);
   counters_.launches.fetch_add(context.launches, std::memory_order_relaxed);
   counters_.forks.fetch_add(context.forks, std::memory_order_relaxed);

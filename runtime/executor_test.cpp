@@ -544,6 +544,18 @@ TEST(Executor, ObserversSeeEveryLaunchAndMayStop) {
   EXPECT_TRUE(recorder->seen.empty());
 }
 
+TEST(Executor, EveryLaunchAndExecutionIsProfiled) {
+  const Fixture f(chain(16));
+  for (int i = 0; i < 3; ++i) run_one(f, {ramp(16), ramp(16)});
+  std::map<std::string, std::uint64_t> counts;
+  for (const LabelTotal& total : f.instance->profiler().totals()) {
+    counts[total.label.category + ":" + total.label.name] = total.count;
+  }
+  EXPECT_EQ(counts, (std::map<std::string, std::uint64_t>{
+                        {"launch:add", 3}, {"launch:twice", 3}, {"run:chain", 3}}));
+  EXPECT_EQ(f.instance->profiler().recent()[0].label->info().location, "test.cpp:1:1");
+}
+
 // ---- Order and threads ----
 
 TEST(Executor, QueuedWorkRunsInOrder) {

@@ -15,6 +15,7 @@
 #include "ir/support/status.hpp"
 #include "runtime/code_loader.hpp"
 #include "runtime/device.hpp"
+#include "runtime/profiler.hpp"
 
 namespace hyperion::runtime {
 
@@ -29,6 +30,9 @@ class Instance {
 
   std::span<const Device> devices() const { return devices_; }
 
+  // Everything that is compiled or run for this instance is recorded here.
+  Profiler& profiler() { return profiler_; }
+
   // Code generation registers itself here; without it, modules with code cannot be loaded.
   void set_code_loader(std::shared_ptr<CodeLoader> loader);
   std::shared_ptr<CodeLoader> code_loader() const;  // null when none is registered
@@ -37,6 +41,7 @@ class Instance {
   explicit Instance(const InstanceOptions& options);
 
   const std::vector<Device> devices_;
+  Profiler profiler_;
   mutable std::mutex mutex_;
   std::shared_ptr<CodeLoader> code_loader_;  // guarded by mutex_
 };

@@ -31,7 +31,7 @@ StatusOr<> check_deadline(const RunContext& context) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> module,
-                                                 CodeLoader* loader) {
+                                                 CodeLoader* loader, Profiler& profiler) {
   std::unique_ptr<Program> program(new Program(std::move(module)));
   const Module& source = *program->module_;
   if (!source.objects.empty() && loader == nullptr) {
@@ -55,6 +55,12 @@ StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> m
       if (const auto* launch = std::get_if<Launch>(&instruction)) {
         HYP_TRY(step.kernel, program->find_symbol(*launch));
         step.worth_forking = is_worth_forking(*launch);
+        step.label =
+            &profiler.label({.name = launch->label.empty() ? launch->kernel : launch->label,
+                             .category = "launch",
+                             .location = launch->location,
+                             .flops = launch->flops,
+                             .bytes = launch->bytes});
         if (launch->buffers.size() > program->launch_buffers_.size()) {
           program->launch_buffers_.resize(launch->buffers.size());
         }
@@ -134,6 +140,7 @@ StatusOr<> Program::run_launch(PlanState& plan, const Step& step, const Launch& 
   const LaunchView view{launch, std::span(launch_buffers_).first(launch.buffers.size())};
   for (const auto& observer : context.observers) observer->before(view);
   ++context.launches;
+  const Ticks start = now_ticks();
   if (step.worth_forking && context.pool.threads() > 1) {
     ++context.forks;
     context.pool.parallel_for(
@@ -144,6 +151,7 @@ StatusOr<> Program::run_launch(PlanState& plan, const Step& step, const Launch& 
   } else if (launch.tiles > 0) {
     step.kernel(launch_buffers_.data(), 0, launch.tiles, context.scratch);
   }
+  context.profiler.record(*step.label, start, now_ticks());
   for (const auto& observer : context.observers) HYP_TRY_VOID(observer->after(view));
   return {};
 }

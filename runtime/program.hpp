@@ -19,6 +19,7 @@
 #include "runtime/cpu/thread_pool.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/module.hpp"
+#include "runtime/profiler.hpp"
 
 namespace hyperion::runtime {
 
@@ -27,6 +28,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // What one run is given besides pointers. Counters are added to.
 struct RunContext {
   ThreadPool& pool;
+  Profiler& profiler;
   std::byte* scratch = nullptr;    // of all threads
   std::size_t scratch_stride = 0;  // between threads
   TimePoint deadline = TimePoint::max();
@@ -39,7 +41,7 @@ class Program {
  public:
   // REQUIRES: module->verify() succeeds. `loader` may be null when the module has no code.
   static StatusOr<std::unique_ptr<Program>> load(std::shared_ptr<const Module> module,
-                                                 CodeLoader* loader);
+                                                 CodeLoader* loader, Profiler& profiler);
 
   const Module& module() const { return *module_; }
   std::uint64_t scratch_bytes() const { return scratch_bytes_; }  // for each thread, of all plans
@@ -54,7 +56,8 @@ class Program {
   // One instruction with what loading found out about it.
   struct Step {
     const Instruction* instruction;
-    KernelFunction* kernel = nullptr;  // of a Launch
+    KernelFunction* kernel = nullptr;  // this and the next two: of a Launch
+    ProfileLabel* label = nullptr;
     bool worth_forking = false;
     // Of a loop: where each carried value is, and where its next version goes.
     std::vector<std::byte*> current = {};

@@ -37,10 +37,11 @@ std::uint64_t system_value(int name) {
 }
 
 HostInfo detect() {
+  // Only the first processor: a large machine lists hundreds, and reading each takes the kernel a
+  // while.
   std::ifstream file("/proc/cpuinfo");
-  std::stringstream contents;
-  contents << file.rdbuf();
-  const std::string text = contents.str();
+  std::string text;
+  for (std::string line; std::getline(file, line) && !line.empty();) text += line + '\n';
 
   HostInfo info;
   info.name = cpuinfo_value(text, "model name");

@@ -1,0 +1,20 @@
+// trace_writer.hpp: a capture as a Perfetto trace: drop the file on ui.perfetto.dev.
+//
+// The format is the TrackEvent protobuf (perfetto.protos.Trace), written by hand: a few message
+// types, no dependency. One track a thread; names and categories are interned; each launch carries
+// its source location, bytes and flops. Timestamps are nanoseconds from the first record.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "ir/support/status.hpp"
+#include "runtime/profiler.hpp"
+
+namespace hyperion::runtime {
+
+std::vector<std::byte> perfetto_trace(const Capture& capture);
+StatusOr<> write_perfetto_trace(const std::string& path, const Capture& capture);
+
+}  // namespace hyperion::runtime
