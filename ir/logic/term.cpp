@@ -108,8 +108,39 @@ std::int64_t TermPool::Affine::coefficient(TermId atom) const {
   return 0;
 }
 
+// (x div d) * (d * c) + (x mod d) * c = x * c: an index that was split and put together again is whole again.
+void TermPool::rejoin(Affine& affine) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const auto& [atom, coefficient] : affine.parts) {
+      const Term& rest = (*this)[atom];
+      if (rest.kind != TermKind::index_modulo || coefficient == 0) continue;
+      const std::int64_t divisor = rest.value;
+      const TermId whole = rest.args[0];
+      // Through divide(), since the quotient may have been simplified; only an exact atom of the sum counts.
+      const TermId quotient = divide(whole, divisor);
+      const std::int64_t wanted = coefficient * divisor;
+      const auto found = std::ranges::find(affine.parts, std::pair(quotient, wanted));
+      if (found == affine.parts.end()) continue;
+      const std::int64_t factor = coefficient;
+      const TermId used = atom;
+      std::erase_if(affine.parts, [&](const auto& p) { return p.first == used || p.first == quotient; });
+      const Affine joined = this->affine(whole);
+      affine.constant += joined.constant * factor;
+      for (const auto& [part, c] : joined.parts) {
+        const auto same = std::ranges::find(affine.parts, part, [](const auto& p) { return p.first; });
+        if (same != affine.parts.end()) same->second += c * factor;
+        else affine.parts.emplace_back(part, c * factor);
+      }
+      changed = true;
+      break;
+    }
+  }
+}
+
 // Atoms in the order of their ids: building the same definition twice gives the same ids, so the order is stable.
 TermId TermPool::from_affine(Affine affine) {
+  rejoin(affine);
   std::ranges::sort(affine.parts);
   std::vector<TermId> args;
   for (const auto& [atom, coefficient] : affine.parts) {
@@ -431,6 +462,7 @@ TermId TermPool::substitute(TermId root, const Substitution& substitution) {
     std::vector<TermId> args;
     for (TermId arg : term.args) args.push_back(replaced.at(arg));
     const auto result = [&]() -> TermId {
+      if (id == substitution.from) return substitution.to;
       if (term.kind == TermKind::index_variable && substitution.variable) {
         if (const auto found = substitution.variable(term.variable)) return *found;
       }

@@ -156,6 +156,7 @@ class TermPool {
   struct Substitution {
     std::function<std::optional<TermId>(VariableId)> variable;  // may be empty
     std::function<std::optional<TermId>(TermId access, std::span<const TermId> indices)> access;
+    TermId from = {}, to = {};  // one term and what takes its place; none if invalid
   };
   TermId substitute(TermId term, const Substitution& substitution);
 
@@ -173,12 +174,14 @@ class TermPool {
   };
   Affine affine(TermId index) const;
 
-  // One line of index notation: "sum[k<784] x[i, k] * w[k, j]"; operands print by `operand_names`.
+  // One line of index notation: "sum[k<784] x[i, k] * w[k, j]"; operands print by `operand_names`. For
+  // people: what would print too long, because a DAG printed as a tree can, ends in "...".
   std::string text(TermId term, std::span<const std::string> operand_names = {}) const;
 
  private:
   TermId intern(Term term);
   TermId from_affine(Affine affine);
+  void rejoin(Affine& affine);
   struct Implementation;
   std::unique_ptr<Implementation> impl_;
 };

@@ -1,0 +1,351 @@
+#include "codegen/llvm/emit_kernel.hpp"
+
+#include <array>
+#include <cstring>
+#include <map>
+
+#include "codegen/llvm/emit_primitive.hpp"
+#include "ir/ops/ops.hpp"
+#include "ir/support/format.hpp"
+
+namespace hyperion::codegen {
+namespace {
+
+using ir::BlockId;
+using ir::Op;
+using ir::OpId;
+using ir::ValueId;
+using llvm::Value;
+
+constexpr std::int64_t kScratchAlignment = 64;
+
+// Translates the ops of blocks. The same class serves whole kernels and the epilogue of a contraction, which differ in
+// where buffers and masks come from.
+class BlockEmitter {
+ public:
+  BlockEmitter(const ir::Function& kernel, llvm::IRBuilderBase& b) : kernel_(kernel), b_(b) {}
+
+  void set(ValueId id, Value* value) { values_[id] = value; }
+  void set_tile_range(Value* begin, Value* end) { tile_begin_ = begin, tile_end_ = end; }
+  void set_scratch(Value* scratch) { scratch_ = scratch; }
+  void set_implicit_mask(Value* mask) { implicit_mask_ = mask; }
+  std::int64_t scratch_bytes() const { return scratch_bytes_; }
+
+  // Emits the ops of a block; returns the operands of its terminator.
+  std::vector<Value*> emit_block(BlockId block) {
+    for (OpId id : kernel_.ops_of(block)) {
+      const Op& op = kernel_.op(id);
+      if (op.is("yield") || op.is("return")) return operands(op);
+      emit_op(op);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<Value*> operands(const Op& op) {
+    std::vector<Value*> out;
+    for (ValueId id : op.operands) out.push_back(values_.at(id));
+    return out;
+  }
+
+  void emit_op(const Op& op) {
+    using Translate = void (BlockEmitter::*)(const Op&);
+    static const std::map<std::string_view, Translate> translations = {
+        {"for", &BlockEmitter::emit_for},           {"load", &BlockEmitter::emit_load},
+        {"store", &BlockEmitter::emit_store},       {"affine", &BlockEmitter::emit_affine},
+        {"scratch", &BlockEmitter::emit_scratch},   {"constant", &BlockEmitter::emit_constant},
+        {"broadcast", &BlockEmitter::emit_splat},   {"reduce", &BlockEmitter::emit_lane_reduction},
+    };
+    const auto found = translations.find(op.name());
+    if (found != translations.end()) return (this->*found->second)(op);
+    HYP_CHECK(op.definition->is_elementwise, format("op '{}' cannot stand in a kernel", op.name()));
+    emit_elementwise(op);
+  }
+
+  void result(const Op& op, Value* value) { values_[op.results[0]] = value; }
+  Value* operand(const Op& op, int k) { return values_.at(op.operands[static_cast<std::size_t>(k)]); }
+  DType dtype(ValueId id) const { return kernel_.type(id).dtype(); }
+  static std::int64_t lanes(Type type) { return type.rank() == 0 ? 0 : type.dim(0).value(); }
+  Value* splat(Value* value, std::int64_t lanes) {
+    if (lanes == 0 || value->getType()->isVectorTy()) return value;
+    return b_.CreateVectorSplat(static_cast<unsigned>(lanes), value);
+  }
+
+  void emit_elementwise(const Op& op) {
+    std::vector<DType> dtypes;
+    for (ValueId id : op.operands) dtypes.push_back(dtype(id));
+    std::int64_t immediate = 0;
+    if (op.definition->primitive == ir::Primitive::compare) {
+      immediate = ir::ops::comparison_code(op.attributes.text("direction"));
+    }
+    const ir::ScalarProgram& program = ir::scalar_program(*op.definition, dtypes, dtype(op.results[0]), immediate);
+    result(op, emit_scalar_program(b_, program, operands(op)));
+  }
+
+  void emit_constant(const Op& op) {
+    const Literal& literal = *op.attributes.literal("value");
+    const Type type = literal.type();
+    const auto element = [&](std::int64_t i) {
+      std::uint64_t bits = 0;
+      std::memcpy(&bits, literal.element(i).data(), byte_size(type.dtype()));
+      return element_constant(b_.getContext(), type.dtype(), bits);
+    };
+    if (type.rank() == 0) return result(op, element(0));
+    std::vector<llvm::Constant*> elements;
+    for (std::int64_t i = 0; i < type.element_count(); ++i) elements.push_back(element(i));
+    result(op, llvm::ConstantVector::get(elements));
+  }
+
+  void emit_splat(const Op& op) { result(op, splat(operand(op, 0), lanes(kernel_.type(op.results[0])))); }
+
+  void emit_affine(const Op& op) {
+    const std::int64_t width = lanes(kernel_.type(op.results[0]));
+    const ir::Integers& coefficients = op.attributes.integers("coefficients");
+    const std::int64_t constant = op.attributes.integer("constant");
+    // Scalars are summed first, so that only one of them is spread over the lanes.
+    Value* scalar = constant == 0 ? nullptr : b_.getInt64(static_cast<std::uint64_t>(constant));
+    Value* vector = nullptr;
+    for (std::size_t k = 0; k < coefficients.size(); ++k) {
+      Value* x = operand(op, static_cast<int>(k));
+      if (coefficients[k] != 1) {
+        x = b_.CreateMul(x, llvm::ConstantInt::getSigned(x->getType(), coefficients[k]));
+      }
+      Value*& sum = x->getType()->isVectorTy() ? vector : scalar;
+      sum = sum == nullptr ? x : b_.CreateAdd(sum, x);
+    }
+    if (scalar == nullptr) scalar = vector == nullptr ? b_.getInt64(0) : nullptr;
+    if (vector == nullptr) return result(op, splat(scalar, width));
+    result(op, scalar == nullptr ? vector : b_.CreateAdd(splat(scalar, width), vector));
+  }
+
+  void emit_scratch(const Op& op) {
+    const Type type = kernel_.type(op.results[0]);
+    result(op, b_.CreateConstInBoundsGEP1_64(b_.getInt8Ty(), scratch_, static_cast<std::uint64_t>(scratch_bytes_)));
+    scratch_bytes_ += (static_cast<std::int64_t>(type.bytes()) + kScratchAlignment - 1) / kScratchAlignment *
+                      kScratchAlignment;
+  }
+
+  // ---- memory -------------------------------------------------------------------------------------------------
+
+  Value* mask_for(const Op& op, std::size_t position, std::int64_t width) {
+    Value* mask = position < op.operands.size() ? values_.at(op.operands[position]) : nullptr;
+    if (width == 0 || implicit_mask_ == nullptr) return mask;
+    return mask == nullptr ? implicit_mask_ : b_.CreateAnd(mask, implicit_mask_);
+  }
+
+  Value* to_register(DType dtype, Value* memory) {
+    return is_boolean(dtype) ? b_.CreateICmpNE(memory, llvm::Constant::getNullValue(memory->getType())) : memory;
+  }
+
+  void emit_load(const Op& op) {
+    const DType type = dtype(op.operands[0]);
+    const std::int64_t width = op.attributes.integer("lanes");
+    llvm::Type* element = element_type(b_.getContext(), type);
+    const llvm::Align align(byte_size(type));
+    Value* offset = operand(op, 1);
+    Value* pointer = b_.CreateGEP(element, operand(op, 0), offset);
+    Value* mask = mask_for(op, 2, width);
+    if (width == 0) {
+      HYP_CHECK(mask == nullptr, "masked loads of one element are written as clamped loads");
+      return result(op, to_register(type, b_.CreateAlignedLoad(element, pointer, align)));
+    }
+    llvm::Type* vector = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
+    Value* zero = llvm::Constant::getNullValue(vector);
+    Value* loaded;
+    if (offset->getType()->isVectorTy()) {
+      loaded = b_.CreateMaskedGather(vector, pointer, align, mask, zero);
+    } else if (mask != nullptr) {
+      loaded = b_.CreateMaskedLoad(vector, pointer, align, mask, zero);
+    } else {
+      loaded = b_.CreateAlignedLoad(vector, pointer, align);
+    }
+    result(op, to_register(type, loaded));
+  }
+
+  void emit_store(const Op& op) {
+    const DType type = dtype(op.operands[1]);
+    Value* value = operand(op, 0);
+    const std::int64_t width = lanes(kernel_.type(op.operands[0]));
+    llvm::Type* element = element_type(b_.getContext(), type);
+    if (is_boolean(type)) {
+      value = b_.CreateZExt(value, width == 0 ? element
+                                              : llvm::FixedVectorType::get(element, static_cast<unsigned>(width)));
+    }
+    const llvm::Align align(byte_size(type));
+    Value* offset = operand(op, 2);
+    Value* pointer = b_.CreateGEP(element, operand(op, 1), offset);
+    Value* mask = mask_for(op, 3, width);
+    if (offset->getType()->isVectorTy()) {
+      b_.CreateMaskedScatter(value, pointer, align, mask);
+    } else if (mask != nullptr && width != 0) {
+      b_.CreateMaskedStore(value, pointer, align, mask);
+    } else {
+      b_.CreateAlignedStore(value, pointer, align);
+    }
+  }
+
+  // ---- loops and reductions -----------------------------------------------------------------------------------
+
+  void emit_for(const Op& op) {
+    Value* begin = operand(op, 0);
+    Value* end = operand(op, 1);
+    if (op.attributes.boolean("parallel") && tile_begin_ != nullptr) {
+      begin = tile_begin_;
+      end = tile_end_;
+    }
+    llvm::Function* function = b_.GetInsertBlock()->getParent();
+    llvm::LLVMContext& context = b_.getContext();
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    llvm::BasicBlock* body = llvm::BasicBlock::Create(context, "body", function);
+    llvm::BasicBlock* after = llvm::BasicBlock::Create(context, "after", function);
+    b_.CreateCondBr(b_.CreateICmpSLT(begin, end), body, after);
+    b_.SetInsertPoint(body);
+    const ir::Block& block = kernel_.block(op.blocks[0]);
+    std::vector<llvm::PHINode*> phis;
+    for (std::size_t k = 0; k < block.arguments.size(); ++k) {
+      Value* initial = k == 0 ? begin : operand(op, static_cast<int>(k) + 1);
+      llvm::PHINode* phi = b_.CreatePHI(initial->getType(), 2);
+      phi->addIncoming(initial, before);
+      values_[block.arguments[k]] = phi;
+      phis.push_back(phi);
+    }
+    const std::vector<Value*> next = emit_block(op.blocks[0]);
+    Value* next_index = b_.CreateNSWAdd(phis[0], b_.getInt64(static_cast<std::uint64_t>(op.attributes.integer("step"))));
+    llvm::BasicBlock* latch = b_.GetInsertBlock();
+    b_.CreateCondBr(b_.CreateICmpSLT(next_index, end), body, after);
+    phis[0]->addIncoming(next_index, latch);
+    for (std::size_t k = 0; k < next.size(); ++k) phis[k + 1]->addIncoming(next[k], latch);
+    b_.SetInsertPoint(after);
+    for (std::size_t k = 0; k < op.results.size(); ++k) {
+      llvm::PHINode* phi = b_.CreatePHI(next[k]->getType(), 2);
+      phi->addIncoming(operand(op, static_cast<int>(k) + 2), before);
+      phi->addIncoming(next[k], latch);
+      values_[op.results[k]] = phi;
+    }
+  }
+
+  // The halving tree of Order::lanes.
+  void emit_lane_reduction(const Op& op) {
+    const ir::Monoid monoid = *ir::parse_monoid(op.attributes.text("kind"));
+    const DType type = dtype(op.results[0]);
+    Value* x = operand(op, 0);
+    for (std::int64_t half = lanes(kernel_.type(op.operands[0])) / 2; half > 0; half /= 2) {
+      std::vector<int> low, high;
+      for (std::int64_t i = 0; i < half; ++i) {
+        low.push_back(static_cast<int>(i));
+        high.push_back(static_cast<int>(i + half));
+      }
+      const std::array<Value*, 2> halves = {b_.CreateShuffleVector(x, low), b_.CreateShuffleVector(x, high)};
+      x = emit_primitive(b_, ir::combine_op(monoid).primitive, type, type, halves, 0);
+    }
+    result(op, b_.CreateExtractElement(x, std::uint64_t{0}));
+  }
+
+  const ir::Function& kernel_;
+  llvm::IRBuilderBase& b_;
+  std::map<ValueId, Value*> values_;
+  Value* tile_begin_ = nullptr;
+  Value* tile_end_ = nullptr;
+  Value* scratch_ = nullptr;
+  Value* implicit_mask_ = nullptr;
+  std::int64_t scratch_bytes_ = 0;
+};
+
+Value* buffer_pointer(llvm::IRBuilderBase& b, Value* table, std::size_t index) {
+  Value* slot = b.CreateConstInBoundsGEP1_64(b.getPtrTy(), table, index);
+  return b.CreateAlignedLoad(b.getPtrTy(), slot, llvm::Align(8));
+}
+
+EmittedKernel emit_loops(IrModule& unit, const ir::Function& kernel, const std::string& symbol, std::int64_t tiles) {
+  llvm::LLVMContext& context = unit.impl().context;
+  llvm::IRBuilder<> b(context);
+  auto* type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty(), b.getPtrTy()}, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, symbol, unit.impl().module);
+  set_function_attributes(*function, unit.target());
+  b.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", function));
+  BlockEmitter emitter(kernel, b);
+  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
+    emitter.set(kernel.parameters()[k], buffer_pointer(b, function->getArg(0), k));
+  }
+  emitter.set_tile_range(function->getArg(1), function->getArg(2));
+  emitter.set_scratch(function->getArg(3));
+  emitter.emit_block(kernel.body());
+  b.CreateRetVoid();
+  return {.launches = {{symbol, tiles, emitter.scratch_bytes()}}, .workspace_bytes = 0, .schedule = {}};
+}
+
+// ---- contractions ---------------------------------------------------------------------------------------------
+
+ContractionSpec contraction_spec(const ir::Function& kernel, const Op& op, const std::string& symbol) {
+  const ir::Attributes& a = op.attributes;
+  ContractionSpec spec;
+  spec.symbol = symbol;
+  spec.batch = a.integers("batch");
+  spec.rows = a.integer("rows");
+  spec.columns = a.integer("columns");
+  spec.depth = a.integer("depth");
+  const auto buffer = [&](int k) { return static_cast<int>(kernel.value(op.operands[static_cast<std::size_t>(k)]).result_index); };
+  const DType dtype = kernel.type(op.operands[0]).dtype();
+  spec.lhs = {.buffer = buffer(0), .dtype = dtype, .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"),
+              .batch = a.integers("lhs_batch")};
+  spec.rhs = {.buffer = buffer(1), .dtype = dtype, .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"),
+              .batch = a.integers("rhs_batch")};
+  // The body stores results; the generator needs to know the first output only to place partial sums and lanes.
+  std::int64_t batch_stride = spec.rows * spec.columns;
+  ContractionOutput output;
+  output.dtype = accumulation_dtype(dtype);
+  output.row = spec.columns;
+  output.column = 1;
+  output.batch.assign(spec.batch.size(), 0);
+  for (std::size_t k = spec.batch.size(); k-- > 0;) {
+    output.batch[k] = batch_stride;
+    batch_stride *= spec.batch[k];
+  }
+  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
+    if (kernel.roles[k] == ir::ParameterRole::out) {
+      output.buffer = static_cast<int>(k);
+      output.dtype = kernel.type(kernel.parameters()[k]).dtype();
+      break;
+    }
+  }
+  spec.outputs = {output};
+  spec.workspace_buffer = static_cast<int>(kernel.parameters().size());
+  return spec;
+}
+
+StatusOr<EmittedKernel> emit_contract(IrModule& unit, const ir::Function& kernel, const Op& op,
+                                      const std::string& symbol, int threads) {
+  const ContractionSpec spec = contraction_spec(kernel, op, symbol);
+  const BlockId body = op.blocks[0];
+  ContractionHooks hooks;
+  hooks.epilogue = [&](EpilogueSite& site) {
+    BlockEmitter emitter(kernel, site.builder);
+    for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
+      emitter.set(kernel.parameters()[k], buffer_pointer(site.builder, site.buffers, k));
+    }
+    const std::vector<ValueId>& arguments = kernel.block(body).arguments;
+    emitter.set(arguments[0], site.accumulator);
+    emitter.set(arguments[1], site.batch);
+    emitter.set(arguments[2], site.row);
+    emitter.set(arguments[3], site.column);
+    emitter.set_implicit_mask(site.mask);
+    emitter.emit_block(body);
+    for (Value*& value : site.values) value = nullptr;  // the body stored everything itself
+  };
+  const ContractionSchedule schedule = choose_schedule(spec, hooks, unit.target(), threads);
+  HYP_TRY(const ContractionPlan plan, emit_contraction(unit, spec, hooks, schedule));
+  return EmittedKernel{plan.launches, plan.workspace_bytes, schedule.text()};
+}
+
+}  // namespace
+
+StatusOr<EmittedKernel> emit_kernel(IrModule& module, const ir::Function& kernel, const std::string& symbol,
+                                    std::int64_t tiles, int threads) {
+  for (OpId id : kernel.ops()) {
+    const Op& op = kernel.op(id);
+    if (op.is("contract")) return emit_contract(module, kernel, op, symbol, threads);
+  }
+  return emit_loops(module, kernel, symbol, tiles);
+}
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,35 @@
+// lower.hpp: a fusion group (a `func`) becomes a `kernel`: loops, vectors, loads and stores.
+//
+// The shapes of loops, in the words of `Schedule`: a flat parallel loop over tiles; in a tile the outer indices are decoded
+// and the last index runs over vectors. Row reductions become loops before that vector loop; column reductions become a
+// loop inside of it. A contraction hands its sums to an epilogue in registers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/module.hpp"
+#include "ir/support/diagnostics.hpp"
+
+namespace hyperion::codegen {
+
+// What the scheduler must know about the machine, without knowing the machine.
+struct LoweringTarget {
+  int vector_bytes = 64;
+};
+
+struct Lowered {
+  std::unique_ptr<ir::Function> kernel;  // parameters: the group's inputs, then one `out` per result
+  std::int64_t tiles = 1;
+  std::uint64_t flops = 0;  // scalar operations, counting a fused multiply-add as two
+  std::uint64_t bytes = 0;  // read and written, each buffer once
+  // Pairs (input, output) that may share memory: the input is read only where, and before, the output is written.
+  std::vector<std::pair<int, int>> in_place;
+};
+
+// REQUIRES: all types static; one anchor at most, and then only elementwise ops after it.
+Lowered lower_group(const ir::Function& group, const LoweringTarget& target);
+
+}  // namespace hyperion::codegen

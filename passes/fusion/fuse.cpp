@@ -1,0 +1,248 @@
+#include "passes/fusion/fuse.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ir/builder.hpp"
+#include "passes/fusion/groups.hpp"
+
+namespace hyperion::passes {
+namespace {
+
+using ir::Function;
+using ir::Op;
+using ir::OpId;
+using ir::Value;
+using ir::ValueId;
+
+// "fused_dot_add_max": the first few ops, so that profiles and dumps can be read.
+std::string group_name(const Function& f, const Group& group) {
+  constexpr std::size_t kNamedOps = 4;
+  std::string name = group.ops.size() == 1 ? "" : "fused";
+  for (std::size_t k = 0; k < std::min(group.ops.size(), kNamedOps); ++k) {
+    if (!name.empty()) name += "_";
+    name += f.op(group.ops[k]).name();
+  }
+  if (group.ops.size() > kNamedOps) name += "_" + std::to_string(group.ops.size());
+  return name;
+}
+
+class Outliner {
+ public:
+  Outliner(ir::Module& module, const Function& f, Grouping grouping)
+      : module_(module), f_(f), grouping_(std::move(grouping)), roles_(f.op_slots(), OpRole::opaque) {
+    for (OpId id : f.ops()) roles_[id.index] = role_of(f, f.op(id));
+    add_groups_of_materialized_views();
+  }
+
+  // The function that calls the groups, in an order that respects all dependences and, beyond that, the program's.
+  std::unique_ptr<Function> run() {
+    auto result = std::make_unique<Function>(f_.name, f_.kind);
+    result->attributes = f_.attributes;
+    result->location = f_.location;
+    ir::Builder builder(*result, &module_);
+    for (ValueId parameter : f_.parameters()) {
+      const ir::ValueData& value = f_.value(parameter);
+      values_[parameter] = result->add_parameter(value.type, value.name, value.location);
+    }
+    for (OpId id : f_.ops()) emit_needed(builder, id);
+    return result;
+  }
+
+ private:
+  bool is_view(OpId id) const { return roles_[id.index] == OpRole::view; }
+
+  // A view whose value must lie in memory: a result of the function, or an operand of something that reads memory.
+  void add_groups_of_materialized_views() {
+    for (OpId id : f_.ops()) {
+      const Op& op = f_.op(id);
+      if (roles_[id.index] != OpRole::opaque && roles_[id.index] != OpRole::contraction) continue;
+      for (ValueId operand : op.operands) {
+        const OpId producer = f_.value(operand).producer;
+        if (!producer.valid() || !is_view(producer) || grouping_.group_of[producer.index] >= 0) continue;
+        grouping_.group_of[producer.index] = static_cast<std::int32_t>(grouping_.groups.size());
+        grouping_.groups.push_back({.kind = GroupKind::map, .ops = {producer}, .domain = {}, .row_rank = 0});
+      }
+    }
+  }
+
+  // ---- which values cross ---------------------------------------------------------------------------------------
+
+  // The ops of a group with the views they read through, in program order, and the values that come from outside.
+  struct Contents {
+    std::vector<OpId> ops;
+    std::vector<ValueId> inputs;
+    std::vector<ValueId> outputs;
+  };
+
+  Contents contents(std::int32_t number) const {
+    const Group& group = grouping_.groups[static_cast<std::size_t>(number)];
+    std::set<std::uint32_t> members;
+    for (OpId id : group.ops) members.insert(id.index);
+    Contents out;
+    std::set<ValueId> visited;
+    std::vector<OpId> pending(group.ops.rbegin(), group.ops.rend());
+    // Depth first through operands: a view is copied before its reader. An explicit stack, since chains can be long.
+    std::set<std::uint32_t> emitted;
+    while (!pending.empty()) {
+      const OpId id = pending.back();
+      if (emitted.contains(id.index)) {
+        pending.pop_back();
+        continue;
+      }
+      bool ready = true;
+      for (ValueId operand : f_.op(id).operands) {
+        const OpId producer = f_.value(operand).producer;
+        const bool copied = producer.valid() && (members.contains(producer.index) || is_copied_view(producer, group));
+        if (copied && !emitted.contains(producer.index)) {
+          pending.push_back(producer);
+          ready = false;
+        } else if (!copied && visited.insert(operand).second) {
+          out.inputs.push_back(operand);
+        }
+      }
+      if (!ready) continue;
+      pending.pop_back();
+      emitted.insert(id.index);
+      out.ops.push_back(id);
+    }
+    for (OpId id : group.ops) {
+      for (ValueId result : f_.op(id).results) {
+        if (leaves(result, number)) out.outputs.push_back(result);
+      }
+    }
+    return out;
+  }
+
+  // Contractions read their operands from memory; a view of one is a group of its own.
+  bool is_copied_view(OpId producer, const Group& group) const {
+    if (!is_view(producer)) return false;
+    if (grouping_.group_of[producer.index] < 0) return true;
+    for (OpId id : group.ops) {
+      if (roles_[id.index] != OpRole::contraction) continue;
+      for (ValueId operand : f_.op(id).operands) {
+        if (f_.value(operand).producer == producer) return false;
+      }
+    }
+    return true;
+  }
+
+  bool leaves(ValueId value, std::int32_t number) const {
+    for (const ir::Use& use : f_.value(value).uses) {
+      const std::int32_t user = grouping_.group_of[use.op.index];
+      if (user == number && !is_view(use.op)) continue;
+      if (!is_view(use.op)) return true;
+      if (user >= 0 && user != number) return true;
+      for (ValueId result : f_.op(use.op).results) {
+        if (leaves(result, number)) return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- writing --------------------------------------------------------------------------------------------------
+
+  void emit_needed(ir::Builder& builder, OpId root) {
+    std::vector<OpId> stack{root};
+    while (!stack.empty()) {
+      const OpId id = stack.back();
+      const std::int32_t g = grouping_.group_of[id.index];
+      if (g < 0 && is_view(id)) {
+        stack.pop_back();  // copied where it is read
+        continue;
+      }
+      const bool done = g >= 0 ? emitted_groups_.contains(g) : emitted_ops_.contains(id.index);
+      if (done) {
+        stack.pop_back();
+        continue;
+      }
+      const std::vector<ValueId> inputs = g >= 0 ? contents(g).inputs : f_.op(id).operands;
+      bool ready = true;
+      for (ValueId input : inputs) {
+        if (values_.contains(input)) continue;
+        stack.push_back(f_.value(input).producer);
+        ready = false;
+      }
+      if (!ready) continue;
+      stack.pop_back();
+      if (g >= 0) emit_group(builder, g);
+      else emit_opaque(builder, id);
+    }
+  }
+
+  void emit_opaque(ir::Builder& builder, OpId id) {
+    const Op& op = f_.op(id);
+    std::vector<ValueId> operands;
+    for (ValueId operand : op.operands) operands.push_back(values_.at(operand));
+    std::vector<Type> types;
+    for (ValueId result : op.results) types.push_back(f_.type(result));
+    Function& to = builder.function();
+    const OpId copy = to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
+    for (std::size_t k = 0; k < op.results.size(); ++k) define(to, op.results[k], to.op(copy).results[k]);
+    emitted_ops_.insert(id.index);
+  }
+
+  void define(Function& to, ValueId old, ValueId now) {
+    values_[old] = now;
+    to.set_name(now, f_.value(old).name);
+  }
+
+  void emit_group(ir::Builder& builder, std::int32_t number) {
+    const Contents inside = contents(number);
+    emitted_groups_.insert(number);
+    if (inside.outputs.empty()) return;
+    const Group& group = grouping_.groups[static_cast<std::size_t>(number)];
+    Function& outlined = module_.add(module_.unique_name(group_name(f_, group)));
+    const Location where = outline(outlined, inside);
+    outlined.location = where;
+    std::vector<Value> arguments;
+    for (ValueId input : inside.inputs) arguments.push_back(builder.wrap(values_.at(input)));
+    builder.set_location(where);
+    const std::vector<Value> results =
+        builder.apply_all("call", arguments, {{"callee", ir::SymbolReference{outlined.name}}});
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      define(builder.function(), inside.outputs[k], results[k].id);
+    }
+  }
+
+  Location outline(Function& to, const Contents& inside) const {
+    std::map<ValueId, ValueId> local;
+    for (ValueId input : inside.inputs) local[input] = to.add_parameter(f_.type(input), {}, f_.value(input).location);
+    std::vector<Location> locations;
+    for (OpId id : inside.ops) {
+      const Op& op = f_.op(id);
+      std::vector<ValueId> operands;
+      for (ValueId operand : op.operands) operands.push_back(local.at(operand));
+      std::vector<Type> types;
+      for (ValueId result : op.results) types.push_back(f_.type(result));
+      const OpId copy = to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
+      for (std::size_t k = 0; k < op.results.size(); ++k) local[op.results[k]] = to.op(copy).results[k];
+      if (!is_view(id)) locations.push_back(op.location);
+    }
+    std::vector<ValueId> results;
+    for (ValueId output : inside.outputs) results.push_back(local.at(output));
+    to.insert_op(to.body(), {}, ir::op("return"), std::move(results), {}, {}, {});
+    return Location::fused(locations);
+  }
+
+  ir::Module& module_;
+  const Function& f_;
+  Grouping grouping_;
+  std::vector<OpRole> roles_;
+  std::map<ValueId, ValueId> values_;
+  std::set<std::int32_t> emitted_groups_;
+  std::set<std::uint32_t> emitted_ops_;
+};
+
+}  // namespace
+
+Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& options) {
+  const Function& function = *module.find(name);
+  std::unique_ptr<Function> called = Outliner(module, function, find_groups(function, options)).run();
+  module.erase(name);
+  module.add(std::move(called));
+  return Changed::yes;
+}
+
+}  // namespace hyperion::passes
