@@ -1,0 +1,136 @@
+#include "passes/batching/vmap.hpp"
+
+#include <algorithm>
+
+#include "ir/support/format.hpp"
+#include "ir/transforms.hpp"
+#include "passes/function_copy.hpp"
+
+namespace hyperion::passes {
+
+using ir::Builder;
+using ir::Function;
+using ir::Op;
+using ir::OpDefinition;
+using ir::OpId;
+using ir::Value;
+using ir::ValueId;
+
+namespace {
+
+struct Batched {
+  Value value;
+  bool is_batched = false;
+};
+
+Type batch_type(Type type, Dim size) {
+  std::vector<Dim> dims(type.dims().begin(), type.dims().end());
+  dims.insert(dims.begin(), size);
+  return type.with_dims(dims);
+}
+
+class Batcher {
+ public:
+  Batcher(ir::Module& module, Builder& builder, Dim size) : module_(module), builder_(builder), size_(size) {}
+
+  std::vector<Batched> run(const Function& f, std::span<const Batched> arguments, bool keep_names) {
+    IdMap<ValueId, Batched> values;
+    for (std::size_t k = 0; k < arguments.size(); ++k) values[f.parameters()[k]] = arguments[k];
+    std::vector<Batched> operands;
+    for (OpId id : f.ops()) {
+      const Op& op = f.op(id);
+      operands.clear();
+      for (ValueId operand : op.operands) operands.push_back(values[operand]);
+      if (op.is("return")) break;
+      const std::vector<Batched> results = apply(f, op, operands);
+      for (std::size_t k = 0; k < results.size(); ++k) {
+        values[op.results[k]] = results[k];
+        const std::string& name = f.value(op.results[k]).name;
+        Function& to = builder_.function();
+        if (keep_names && !name.empty() && to.value(results[k].value.id).name.empty()) {
+          to.set_name(results[k].value.id, name);
+        }
+      }
+    }
+    return operands;
+  }
+
+  // The value with the batch axis, by broadcasting if it has none.
+  Value batched(const Batched& x) {
+    if (x.is_batched) return x.value;
+    const Type type = batch_type(x.value.type(), size_);
+    ir::Integers dims;
+    for (int axis = 0; axis < x.value.rank(); ++axis) dims.push_back(axis + 1);
+    return builder_.broadcast(x.value, type.dims(), std::move(dims));
+  }
+
+ private:
+  std::vector<Batched> apply(const Function& f, const Op& op, const std::vector<Batched>& operands) {
+    std::vector<Value> values;
+    std::vector<bool> is_batched;
+    for (const Batched& operand : operands) {
+      values.push_back(operand.value);
+      is_batched.push_back(operand.is_batched);
+    }
+    if (std::ranges::none_of(operands, &Batched::is_batched)) return tagged(copy_op(builder_, f, op, values), false);
+    if (op.is("call")) return run(*module_.find(op.attributes.symbol("callee")), operands, false);
+    const OpDefinition& definition = *op.definition;
+    builder_.set_location(op.location);
+    if (definition.batch) {
+      ir::BatchContext context{builder_, definition, op.attributes, values, is_batched, size_};
+      std::vector<Value> results = definition.batch(context);
+      check_results(f, op, results);
+      return tagged(results, true);
+    }
+    if (definition.is_composite()) {
+      std::vector<Type> types;
+      for (ValueId operand : op.operands) types.push_back(f.type(operand));
+      std::vector<Batched> results = run(decomposition(&module_, op, types), operands, false);
+      return results;
+    }
+    HYP_CHECK(definition.is_elementwise, format("{} has no batching rule", op.name()));
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = batched(operands[k]);
+    return tagged(builder_.apply_all(op.name(), values, op.attributes), true);
+  }
+
+  void check_results(const Function& f, const Op& op, const std::vector<Value>& results) const {
+    HYP_CHECK(results.size() == op.results.size(), format("{}: its batching rule lost results", op.name()));
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      HYP_CHECK(results[k].type() == batch_type(f.type(op.results[k]), size_),
+                format("{}: its batching rule gives {} for {}", op.name(), results[k].type().text(),
+                       f.type(op.results[k]).text()));
+    }
+  }
+
+  static std::vector<Batched> tagged(const std::vector<Value>& values, bool is_batched) {
+    std::vector<Batched> out;
+    for (const Value& value : values) out.push_back({value, is_batched});
+    return out;
+  }
+
+  ir::Module& module_;
+  Builder& builder_;
+  Dim size_;
+};
+
+}  // namespace
+
+Function& vmap(ir::Module& module, const Function& f, const Selection& batched, Dim size, std::string name) {
+  HYP_CHECK(batched.size() == f.parameters().size(), "one claim per parameter");
+  auto function = std::make_unique<Function>(std::move(name), ir::FunctionKind::func);
+  function->location = f.location;
+  Builder builder(*function, &module);
+  std::vector<Batched> arguments;
+  for (std::size_t k = 0; k < batched.size(); ++k) {
+    const ir::ValueData& parameter = f.value(f.parameters()[k]);
+    const Type type = batched[k] ? batch_type(parameter.type, size) : parameter.type;
+    arguments.push_back({builder.parameter(type, parameter.name), batched[k]});
+  }
+  Batcher batcher(module, builder, size);
+  std::vector<Value> results;
+  for (const Batched& result : batcher.run(f, arguments, true)) results.push_back(batcher.batched(result));
+  builder.return_values(results);
+  return module.add(std::move(function));
+}
+
+}  // namespace hyperion::passes
