@@ -209,6 +209,12 @@ void Emit::store(DType dtype, llvm::Value* value, llvm::Value* pointer, llvm::Va
   }
 }
 
+void Emit::prefetch(llvm::Value* pointer, bool for_writing) {
+  constexpr int kAllLevels = 3, kData = 1;
+  b.CreateIntrinsic(b.getVoidTy(), llvm::Intrinsic::prefetch,
+                    {pointer, b.getInt32(for_writing), b.getInt32(kAllLevels), b.getInt32(kData)});
+}
+
 llvm::Value* Emit::fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) {
   return b.CreateIntrinsic(z->getType(), llvm::Intrinsic::fma, {x, y, z});
 }

@@ -64,6 +64,8 @@ struct Emit {
   // `value` has the computation's type, or already the type stored.
   void store(DType dtype, llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
   llvm::Value* narrow(DType dtype, llvm::Value* value);
+  // Asks for the cache line at `pointer`, which need not be readable.
+  void prefetch(llvm::Value* pointer, bool for_writing);
   llvm::Value* fma(llvm::Value* x, llvm::Value* y, llvm::Value* z);
 
  private:

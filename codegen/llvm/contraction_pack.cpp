@@ -11,6 +11,9 @@ std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / t
 // One cache line beyond a multiple of it, so that equal columns of neighbouring rows never share an L1 set.
 constexpr std::int64_t kPitchBytes = 64;
 
+// A strip is narrow and its rows are far apart, so no hardware prefetcher follows them: ask this many rows ahead.
+constexpr std::int64_t kPrefetchDistance = 16;
+
 // What the copying code of either operand needs to reach its source and its hook.
 struct Source {
   const ContractionOperand& operand;
@@ -65,15 +68,16 @@ void copy_rows(Emit& e, const Source& source, const PackedLhs& packed, llvm::Val
   });
 }
 
-void copy_panel(Emit& e, const Source& source, const PackedLhs& packed, llvm::Value* to,
-                llvm::Value* row0, int rows, llvm::Value* depth0, llvm::Value* count) {
-  e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
-    llvm::Value* depth = e.b.CreateAdd(depth0, k);
-    llvm::Value* target = e.at(to, k, packed.depth_bytes);
+// One depth step of the row tiles [begin, end), all of which have `rows` rows; `first` is the tile that `to` belongs to.
+void copy_panel_step(Emit& e, const Source& source, const RowTiles& tiles, const PackedLhs& packed,
+                     llvm::Value* to, llvm::Value* first, llvm::Value* begin, llvm::Value* end,
+                     int rows, llvm::Value* depth) {
+  e.loop(begin, end, 1, [&](llvm::Value* tile) {
+    llvm::Value* target = e.at(to, e.b.CreateSub(tile, first), packed.tile_bytes);
     for (int r = 0; r < rows; r += e.lanes) {
       const int valid = std::min(e.lanes, rows - r);
       llvm::Value* mask = e.prefix_mask(valid);
-      llvm::Value* row = e.add(row0, r);
+      llvm::Value* row = e.add(tiles.first_row(e, tile), r);
       llvm::Value* from = source.at(e, row, depth);
       llvm::Value* value = source.operand.free == 1 ? e.load(source.operand.dtype, from, mask)
                                                     : gather(e, source, from, valid);
@@ -84,6 +88,24 @@ void copy_panel(Emit& e, const Source& source, const PackedLhs& packed, llvm::Va
   });
 }
 
+// Depth outermost: the source is read in the order it lies in memory, and every panel grows by a step at a time.
+void copy_panels(Emit& e, const Source& source, const RowTiles& tiles, const PackedLhs& packed,
+                 llvm::Value* to, llvm::Value* first, llvm::Value* last, llvm::Value* depth0,
+                 llvm::Value* count) {
+  llvm::Value* border = e.number(tiles.extra);
+  llvm::Value* larger_end = e.smaller(last, border);
+  llvm::Value* smaller_begin = e.b.CreateSelect(e.b.CreateICmpSLT(first, border), border, first);
+  e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
+    llvm::Value* depth = e.b.CreateAdd(depth0, k);
+    llvm::Value* step = e.at(to, k, packed.depth_bytes);
+    const auto rows = static_cast<int>(tiles.base);
+    if (tiles.extra > 0) {
+      copy_panel_step(e, source, tiles, packed, step, first, first, larger_end, rows + 1, depth);
+    }
+    copy_panel_step(e, source, tiles, packed, step, first, smaller_begin, last, rows, depth);
+  });
+}
+
 // Strip columns [v * lanes, ...) of which `valid` are in bounds.
 void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::Value* to,
                 llvm::Value* column0, llvm::Value* depth0, llvm::Value* count) {
@@ -91,6 +113,12 @@ void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::V
   e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
     llvm::Value* depth = e.b.CreateAdd(depth0, k);
     llvm::Value* target = e.at(to, k, width_bytes);
+    if (source.operand.free == 1) {
+      llvm::Value* ahead = source.at(e, column0, e.add(depth, kPrefetchDistance));
+      for (std::int64_t line = 0; line < columns * source.bytes(); line += 64) {
+        e.prefetch(e.at(ahead, line), /*for_writing=*/false);
+      }
+    }
     for (int v = 0; v < vectors; ++v) {
       const int valid = std::clamp(columns - v * e.lanes, 0, e.lanes);
       llvm::Value* value = e.zero_vector();
@@ -206,16 +234,7 @@ llvm::Function* emit_pack_lhs(Emit& e, const ContractionSpec& spec, const Contra
     copy_rows(e, source, packed, to, tiles.first_row(e, first), tiles.first_row(e, last), depth0,
               count);
   } else {
-    const auto panels = [&](llvm::Value* begin, llvm::Value* end, std::int64_t rows) {
-      e.loop(begin, end, 1, [&](llvm::Value* tile) {
-        copy_panel(e, source, packed, e.at(to, e.b.CreateSub(tile, first), packed.tile_bytes),
-                   tiles.first_row(e, tile), static_cast<int>(rows), depth0, count);
-      });
-    };
-    llvm::Value* border = e.number(tiles.extra);
-    if (tiles.extra > 0) panels(first, e.smaller(last, border), tiles.base + 1);
-    llvm::Value* begin = e.b.CreateSelect(e.b.CreateICmpSLT(first, border), border, first);
-    panels(begin, last, tiles.base);
+    copy_panels(e, source, tiles, packed, to, first, last, depth0, count);
   }
   e.b.CreateRetVoid();
   return f;

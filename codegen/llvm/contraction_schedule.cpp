@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <functional>
+#include <numeric>
 
 #include "codegen/llvm/contraction.hpp"
 
@@ -11,37 +13,95 @@ namespace {
 std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 std::int64_t divide_up(std::int64_t x, std::int64_t by) { return (x + by - 1) / by; }
 
+constexpr double kIndependentSums = 8;  // latency 4 times throughput 2 on current x86-64 and AArch64 cores
+constexpr int kWidestStrip = 12;        // one row of twelve vectors, for vector x matrix
+constexpr int kTallestTile = 14;
+constexpr std::int64_t kFewRowTiles = 3;  // a packed rhs would be read hardly more often than it is written
+constexpr std::int64_t kFewStrips = 1;
+constexpr std::int64_t kLhsBlockRowTiles = 22;
+constexpr std::int64_t kTilesPerThread = 4;  // enough to even out a thread that comes late
+
 struct RegisterTile {
   int rows, vectors;
 };
 
-// Useful share of the tile, times multiplications per load. Rows are split evenly, so only the strip wastes lanes.
+// Useful share of the tile, times multiplications per load. Rows are split evenly, so only the strip wastes lanes. Tiles
+// with too few independent sums wait for the latency of each multiplication.
 double tile_score(const ContractionSpec& spec, RegisterTile tile, int lanes) {
   const std::int64_t row_tiles = divide_up(spec.rows, tile.rows);
-  const double rows = static_cast<double>(divide_up(spec.rows, row_tiles));
-  const double used = static_cast<double>(spec.columns) /
-                      static_cast<double>(round_up(spec.columns, lanes));
-  // The narrower last strip has too few chains to hide the latency of a multiplication: count whole strips.
+  const double rows = static_cast<double>(spec.rows) / static_cast<double>(row_tiles);
   const std::int64_t vectors = divide_up(spec.columns, lanes);
-  const double strips = static_cast<double>(vectors) /
-                        static_cast<double>(round_up(vectors, tile.vectors));
+  const double strips =
+      static_cast<double>(vectors) / static_cast<double>(round_up(vectors, tile.vectors));
   const double intensity = rows * tile.vectors / (rows + tile.vectors);
-  return used * (0.5 + 0.5 * strips) * intensity;
+  const double latency = std::min(1.0, rows * tile.vectors / kIndependentSums);
+  // A narrower last strip runs its own code with fewer sums: half as bad as wasted lanes.
+  return latency * (0.5 + 0.5 * strips) * intensity;
 }
 
 RegisterTile choose_tile(const ContractionSpec& spec, const CpuTarget& target, int lanes) {
   RegisterTile best{1, 1};
   double best_score = -1;
-  for (int vectors = 1; vectors <= 6; ++vectors) {
-    // One register for each rhs vector of a step and one for the splat, which AVX-512 could fold but LLVM keeps.
-    const int rows = (target.vector_registers - 1 - vectors - 1) / vectors;
-    for (int r = 1; r <= std::min(rows, 14); ++r) {
-      if (r > spec.rows) break;
+  const auto widest = static_cast<int>(
+      std::clamp<std::int64_t>(divide_up(spec.columns, lanes), 1, kWidestStrip));
+  for (int vectors = 1; vectors <= widest; ++vectors) {
+    // A register for each rhs vector of a step, one for the splat, and one to spare.
+    const int most = (target.vector_registers - 2 - vectors) / vectors;
+    const int rows = static_cast<int>(
+        std::clamp<std::int64_t>(spec.rows, 1, std::min(most, kTallestTile)));
+    for (int r = 1; r <= rows && most > 0; ++r) {
       const double score = tile_score(spec, {r, vectors}, lanes);
       if (score > best_score) best = {r, vectors}, best_score = score;
     }
   }
   return best;
+}
+
+// Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the matrix stays in L2;
+// beyond, and where rows are a multiple of a page apart (they then compete for a few cache sets), copying pays.
+bool rhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& hooks,
+                           const CpuTarget& target, std::int64_t row_tiles) {
+  if (hooks.rhs_prologue || spec.rhs.free != 1) return false;
+  const auto element = static_cast<std::int64_t>(byte_size(spec.rhs.dtype));
+  if (row_tiles <= kFewRowTiles) return true;
+  if (element < 4) return false;  // widened in the inner loop, again and again
+  const std::int64_t row_bytes = std::abs(spec.rhs.depth) * element;
+  return spec.columns * spec.depth * element <= 2 * target.l2_bytes && row_bytes % 4096 != 0;
+}
+
+// Broadcasts do not mind how lhs lies, as long as the lines of a tile do not evict one another.
+bool lhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& hooks,
+                           std::int64_t strips) {
+  if (hooks.lhs_prologue) return false;
+  if (strips <= kFewStrips) return true;
+  const auto element = static_cast<std::int64_t>(byte_size(spec.lhs.dtype));
+  if (element < 4) return false;
+  return spec.lhs.depth == 1 || std::abs(spec.lhs.depth) * element < 4096 || spec.depth <= 128;
+}
+
+// Splits the row tiles and strips over the parallel loop, given what each tile of the loop packs for itself.
+void choose_blocks(ContractionSchedule& schedule, std::int64_t batches, std::int64_t row_tiles,
+                   std::int64_t strips, int threads) {
+  const std::int64_t wanted = threads == 1 ? 1 : divide_up(kTilesPerThread * threads, batches);
+  if (schedule.lhs == LhsPacking::block) {
+    // The block of lhs lives in L2 while every strip passes over it.
+    const std::int64_t blocks = std::max(divide_up(row_tiles, kLhsBlockRowTiles),
+                                         std::min(wanted, row_tiles));
+    schedule.block_row_tiles = divide_up(row_tiles, blocks);
+    schedule.block_strips = strips;
+    return;
+  }
+  if (schedule.rhs == RhsPacking::none) {
+    const std::int64_t blocks = std::max(divide_up(row_tiles, kLhsBlockRowTiles),
+                                         std::min(wanted, row_tiles));
+    schedule.block_row_tiles = divide_up(row_tiles, blocks);
+    schedule.block_strips = divide_up(strips, divide_up(wanted, blocks));
+    return;
+  }
+  // A strip of rhs lives in L2 while all rows of lhs stream past: split columns first, then rows.
+  schedule.block_strips = 1;
+  const std::int64_t row_blocks = std::min(divide_up(wanted, strips), divide_up(row_tiles, 8));
+  schedule.block_row_tiles = divide_up(row_tiles, std::max<std::int64_t>(row_blocks, 1));
 }
 
 }  // namespace
@@ -64,10 +124,22 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Contracti
   const RegisterTile tile = choose_tile(spec, target, lanes);
   schedule.tile_rows = tile.rows;
   schedule.tile_vectors = tile.vectors;
-  schedule.rhs = hooks.rhs_prologue || spec.rhs.free != 1 ? RhsPacking::strip : RhsPacking::none;
-  schedule.block_row_tiles = 16;
-  schedule.block_strips = 1 << 20;
-  (void)threads;
+  const std::int64_t row_tiles = divide_up(std::max<std::int64_t>(spec.rows, 1), tile.rows);
+  const std::int64_t strip_width = static_cast<std::int64_t>(tile.vectors) * lanes;
+  const std::int64_t strips = divide_up(std::max<std::int64_t>(spec.columns, 1), strip_width);
+  // Half of L2 for one strip, the rest for what streams past it; blocks of equal size.
+  const std::int64_t strip_depth =
+      target.l2_bytes / 2 / (strip_width * static_cast<std::int64_t>(byte_size(compute)));
+  const std::int64_t depth_blocks = divide_up(std::max<std::int64_t>(spec.depth, 1), strip_depth);
+  schedule.depth_block = depth_blocks == 1 ? 0 : round_up(divide_up(spec.depth, depth_blocks), lanes);
+  const std::int64_t batches = std::max<std::int64_t>(
+      std::accumulate(spec.batch.begin(), spec.batch.end(), std::int64_t{1}, std::multiplies<>()), 1);
+  if (!lhs_may_stay_unpacked(spec, hooks, strips)) schedule.lhs = LhsPacking::block;
+  if (!rhs_may_stay_unpacked(spec, hooks, target, row_tiles)) {
+    const bool once = schedule.lhs == LhsPacking::block && row_tiles > kLhsBlockRowTiles;
+    schedule.rhs = once ? RhsPacking::whole : RhsPacking::strip;
+  }
+  choose_blocks(schedule, batches, row_tiles, strips, threads);
   return schedule;
 }
 

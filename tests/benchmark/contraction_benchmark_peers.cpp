@@ -66,11 +66,13 @@ dnnl::memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transpos
 
 double seconds_of(const std::function<void()>& f, int threads) {
   f();
-  double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
+  double best = 1e9, total = 0;
+  for (int i = 0; i < 5 && total < 0.1; ++i) {
     const double start = now(threads);
     f();
-    best = std::min(best, now(threads) - start);
+    const double took = now(threads) - start;
+    best = std::min(best, took);
+    total += took;
   }
   return best;
 }
@@ -167,16 +169,17 @@ double fma_loop_flops(int threads) { return threads * kFmaIterations * flops_per
 
 std::vector<double> interleaved_medians(const std::vector<std::function<void()>>& contenders,
                                         double seconds, int threads) {
-  constexpr int kTurns = 15;
   std::vector<int> repeats;
+  std::size_t turns = 15;
   for (const auto& contender : contenders) {
     const double once = seconds_of(contender, threads);
-    repeats.push_back(std::max(1, static_cast<int>(seconds / kTurns / std::max(once, 1e-7))));
+    repeats.push_back(std::max(1, static_cast<int>(seconds / 15 / std::max(once, 1e-7))));
+    if (once > seconds / 3) turns = 3;
   }
   std::vector<std::vector<double>> samples(contenders.size());
-  for (int turn = 0; turn < kTurns; ++turn) {
+  for (std::size_t turn = 0; turn < turns; ++turn) {
     for (std::size_t i = 0; i < contenders.size(); ++i) {
-      contenders[i]();  // bring its operands and code back into the caches
+      if (turns > 3) contenders[i]();  // bring its operands and code back into the caches
       const double start = now(threads);
       for (int r = 0; r < repeats[i]; ++r) contenders[i]();
       samples[i].push_back((now(threads) - start) / repeats[i]);
@@ -184,8 +187,8 @@ std::vector<double> interleaved_medians(const std::vector<std::function<void()>>
   }
   std::vector<double> medians;
   for (std::vector<double>& s : samples) {
-    std::nth_element(s.begin(), s.begin() + kTurns / 2, s.end());
-    medians.push_back(s[kTurns / 2]);
+    std::nth_element(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(turns / 2), s.end());
+    medians.push_back(s[turns / 2]);
   }
   return medians;
 }
