@@ -12,6 +12,7 @@
 namespace hyperion::benchmark {
 namespace {
 
+// Calls in a turn; 0 stands for one call that alone is longer than a turn.
 int repetitions_for(const Call& call, int threads, double turn_seconds) {
   call();  // the first call may compile, allocate and touch pages
   // Enough repetitions that the clock's own cost and grain vanish, then scaled to a turn.
@@ -20,7 +21,7 @@ int repetitions_for(const Call& call, int threads, double turn_seconds) {
     for (int i = 0; i < count; ++i) call();
     const double seconds = clock_seconds(threads) - start;
     if (seconds > turn_seconds / 16) {
-      return std::max(1, static_cast<int>(turn_seconds / seconds * count));
+      return static_cast<int>(turn_seconds / seconds * count);
     }
   }
 }
@@ -53,19 +54,22 @@ double clock_seconds(int threads) {
 }
 
 Contender timed(std::string name, Call call, int threads, double turn_seconds) {
-  auto repetitions = std::make_shared<int>(0);
+  auto chosen = std::make_shared<std::optional<int>>();
   return {std::move(name), [=, call = std::move(call)] {
-            if (*repetitions == 0) *repetitions = repetitions_for(call, threads, turn_seconds);
-            call();
+            if (!*chosen) *chosen = repetitions_for(call, threads, turn_seconds);
+            if (**chosen > 0) call();
+            const int count = std::max(1, **chosen);
             const double start = clock_seconds(threads);
-            for (int i = 0; i < *repetitions; ++i) call();
-            return (clock_seconds(threads) - start) / *repetitions;
+            for (int i = 0; i < count; ++i) call();
+            return (clock_seconds(threads) - start) / count;
           }};
 }
 
 std::vector<double> race(const std::vector<Contender>& contenders, int turns) {
   std::vector<std::vector<double>> samples(contenders.size());
+  const double start = clock_seconds(0);
   for (int turn = 0; turn < turns; ++turn) {
+    if (turn >= kFewestTurns && clock_seconds(0) - start > kRaceSeconds) break;
     for (std::size_t i = 0; i < contenders.size(); ++i) samples[i].push_back(contenders[i].turn());
   }
   std::vector<double> medians;

@@ -33,6 +33,10 @@ struct Contender {
 // median to within 1 % on an idle machine.
 inline constexpr double kTurnSeconds = 0.04;
 inline constexpr int kTurns = 15;
+// A race of slow calls (a 4096 x 4096 product takes a second) ends after this long, but not before
+// three turns.
+inline constexpr double kRaceSeconds = 8;
+inline constexpr int kFewestTurns = 3;
 
 // A contender that repeats `call` for about a turn; the repetitions are chosen on its first turn.
 Contender timed(std::string name, Call call, int threads, double turn_seconds = kTurnSeconds);
