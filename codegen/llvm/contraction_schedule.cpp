@@ -1,11 +1,10 @@
-// The cost model of contraction.hpp: which register tile, which blocks, what to pack.
+#include "codegen/llvm/contraction_schedule.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <functional>
 #include <numeric>
-
-#include "codegen/llvm/contraction.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -21,40 +20,17 @@ constexpr std::int64_t kFewStrips = 1;
 constexpr std::int64_t kLhsBlockRowTiles = 22;
 constexpr std::int64_t kTilesPerThread = 4;  // enough to even out a thread that comes late
 
-struct RegisterTile {
-  int rows, vectors;
-};
-
 // Useful share of the tile, times multiplications per load. Rows are split evenly, so only the strip wastes lanes. Tiles
 // with too few independent sums wait for the latency of each multiplication.
-double tile_score(const ContractionSpec& spec, RegisterTile tile, int lanes) {
-  const std::int64_t row_tiles = divide_up(spec.rows, tile.rows);
-  const double rows = static_cast<double>(spec.rows) / static_cast<double>(row_tiles);
-  const std::int64_t vectors = divide_up(spec.columns, lanes);
+double tile_score(std::int64_t row_count, std::int64_t vectors, RegisterTile tile) {
+  const std::int64_t row_tiles = divide_up(row_count, tile.rows);
+  const double rows = static_cast<double>(row_count) / static_cast<double>(row_tiles);
   const double strips =
       static_cast<double>(vectors) / static_cast<double>(round_up(vectors, tile.vectors));
   const double intensity = rows * tile.vectors / (rows + tile.vectors);
   const double latency = std::min(1.0, rows * tile.vectors / kIndependentSums);
   // A narrower last strip runs its own code with fewer sums: half as bad as wasted lanes.
   return latency * (0.5 + 0.5 * strips) * intensity;
-}
-
-RegisterTile choose_tile(const ContractionSpec& spec, const CpuTarget& target, int lanes) {
-  RegisterTile best{1, 1};
-  double best_score = -1;
-  const auto widest = static_cast<int>(
-      std::clamp<std::int64_t>(divide_up(spec.columns, lanes), 1, kWidestStrip));
-  for (int vectors = 1; vectors <= widest; ++vectors) {
-    // A register for each rhs vector of a step, one for the splat, and one to spare.
-    const int most = (target.vector_registers - 2 - vectors) / vectors;
-    const int rows = static_cast<int>(
-        std::clamp<std::int64_t>(spec.rows, 1, std::min(most, kTallestTile)));
-    for (int r = 1; r <= rows && most > 0; ++r) {
-      const double score = tile_score(spec, {r, vectors}, lanes);
-      if (score > best_score) best = {r, vectors}, best_score = score;
-    }
-  }
-  return best;
 }
 
 // Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the matrix stays in L2;
@@ -106,6 +82,22 @@ void choose_blocks(ContractionSchedule& schedule, std::int64_t batches, std::int
 
 }  // namespace
 
+RegisterTile choose_register_tile(std::int64_t rows, std::int64_t columns, const CpuTarget& target,
+                                  int lanes) {
+  RegisterTile best{1, 1};
+  double best_score = -1;
+  const std::int64_t needed = std::max<std::int64_t>(divide_up(columns, lanes), 1);
+  for (int vectors = 1; vectors <= std::min<std::int64_t>(needed, kWidestStrip); ++vectors) {
+    // A register for each rhs vector of a step, one for the splat, and one to spare.
+    const int most = std::min((target.vector_registers - 2 - vectors) / vectors, kTallestTile);
+    for (int r = 1; r <= std::min<std::int64_t>(std::max<std::int64_t>(rows, 1), most); ++r) {
+      const double score = tile_score(std::max<std::int64_t>(rows, 1), needed, {r, vectors});
+      if (score > best_score) best = {r, vectors}, best_score = score;
+    }
+  }
+  return best;
+}
+
 std::string ContractionSchedule::text() const {
   static constexpr std::array kLhs = {"unpacked", "block"};
   static constexpr std::array kRhs = {"unpacked", "strip", "whole"};
@@ -121,7 +113,7 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Contracti
   ContractionSchedule schedule;
   const DType compute = spec.lhs.dtype == DType::f64 ? DType::f64 : DType::f32;
   const int lanes = target.lanes(compute);
-  const RegisterTile tile = choose_tile(spec, target, lanes);
+  const RegisterTile tile = choose_register_tile(spec.rows, spec.columns, target, lanes);
   schedule.tile_rows = tile.rows;
   schedule.tile_vectors = tile.vectors;
   const std::int64_t row_tiles = divide_up(std::max<std::int64_t>(spec.rows, 1), tile.rows);
