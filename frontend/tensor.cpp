@@ -1,0 +1,112 @@
+#include "frontend/tensor.hpp"
+
+#include <ostream>
+
+#include "frontend/error.hpp"
+#include "frontend/ops/elementwise.hpp"
+#include "frontend/ops/recording.hpp"
+#include "frontend/ops/shape.hpp"
+#include "frontend/print.hpp"
+#include "ir/support/format.hpp"
+
+namespace hyperion {
+namespace {
+
+// One element as `cast` converts it.
+template <class T>
+T element_as(DType dtype, const std::byte* bytes) {
+  if constexpr (std::same_as<T, bool>) {
+    return element_to_double(dtype, bytes) != 0;
+  } else if constexpr (std::floating_point<T>) {
+    return is_integer(dtype) && dtype != DType::u64 ? static_cast<T>(element_to_integer(dtype, bytes))
+                                                    : static_cast<T>(element_to_double(dtype, bytes));
+  } else {
+    if (is_integer(dtype) || is_boolean(dtype)) return static_cast<T>(element_to_integer(dtype, bytes));
+    std::byte converted[8];
+    element_from_double(dtype_of<T>(), element_to_double(dtype, bytes), converted);
+    return static_cast<T>(element_to_integer(dtype_of<T>(), converted));
+  }
+}
+
+}  // namespace
+
+Type Tensor::type() const {
+  if (!ref_) {
+    frontend::raise(Location{}, "tensor.empty", "an empty tensor has no type",
+                    "a default-constructed Tensor holds nothing; assign to it first");
+  }
+  return ref_.type();
+}
+
+std::int64_t Tensor::dim(int axis, std::source_location where) const {
+  const int at = frontend::normalize_axis("dim", axis, rank(), frontend::user_line(where));
+  return type().dim(at).value();
+}
+
+const Tensor& Tensor::eval(std::source_location where) const {
+  if (!is_evaluated()) frontend::evaluate({&ref_, 1}, frontend::user_line(where));
+  return *this;
+}
+
+std::span<const std::byte> Tensor::bytes(std::source_location where) const {
+  eval(where);
+  auto bytes = ref_.value()->host_bytes();
+  if (!bytes) frontend::raise(frontend::user_line(where), bytes.error());
+  return *bytes;
+}
+
+template <class T>
+T Tensor::item(std::source_location where) const {
+  if (size() != 1) {
+    frontend::raise(frontend::user_line(where), "tensor.item",
+                    format("item: needs exactly one element, got {}", type().text()),
+                    "read many elements with to_vector<T>()");
+  }
+  return element_as<T>(dtype(), bytes(where).data());
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector(std::source_location where) const {
+  const std::span<const std::byte> all = bytes(where);
+  const DType type = dtype();
+  const std::size_t step = byte_size(type);
+  std::vector<T> out;
+  out.reserve(all.size() / step);
+  for (std::size_t at = 0; at < all.size(); at += step) out.push_back(element_as<T>(type, all.data() + at));
+  return out;
+}
+
+#define HYP_READ(T)                                               \
+  template T Tensor::item<T>(std::source_location) const;         \
+  template std::vector<T> Tensor::to_vector<T>(std::source_location) const;
+HYP_READ(float)
+HYP_READ(double)
+HYP_READ(std::int64_t)
+HYP_READ(std::int32_t)
+HYP_READ(std::int16_t)
+HYP_READ(std::int8_t)
+HYP_READ(std::uint64_t)
+HYP_READ(std::uint32_t)
+HYP_READ(std::uint16_t)
+HYP_READ(std::uint8_t)
+HYP_READ(bool)
+#undef HYP_READ
+
+std::string Tensor::text(std::source_location where) const {
+  return frontend::print_tensor(type(), bytes(where));
+}
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.text(); }
+
+Tensor Tensor::to(DType dtype, std::source_location where) const { return cast(Operand(*this, where), dtype); }
+Tensor Tensor::reshape(Shape shape, std::source_location where) const {
+  return hyperion::reshape(Operand(*this, where), std::move(shape));
+}
+Tensor Tensor::transpose(Axes axes, std::source_location where) const {
+  return hyperion::transpose(Operand(*this, where), std::move(axes));
+}
+Tensor Tensor::flatten(int start, int end, std::source_location where) const {
+  return hyperion::flatten(Operand(*this, where), start, end);
+}
+
+}  // namespace hyperion
