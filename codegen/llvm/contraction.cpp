@@ -20,9 +20,6 @@ std::int64_t product(const std::vector<std::int64_t>& extents) {
 
 std::int64_t storage_bytes(DType dtype) { return static_cast<std::int64_t>(byte_size(dtype)); }
 
-// Below this depth a tile is finished before a prefetch would be.
-constexpr std::int64_t kPrefetchedDepth = 32;
-
 // Emits one plan. Read from emit() at the end.
 class ContractionEmitter {
  public:
@@ -62,7 +59,6 @@ class ContractionEmitter {
   DepthStreams streams() const;
 
   llvm::Function* emit_micro(const TileShape& shape);
-  void prefetch_output(const TileShape& shape, llvm::Value* pointer);
   void emit_main();
   void emit_tile(const Tile& tile);
   void emit_depth_block(const Tile& tile, const DepthBlock& block);
@@ -174,7 +170,7 @@ llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape) {
   for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
     place.outputs.push_back(f->getArg(static_cast<unsigned>(10 + o)));
   }
-  prefetch_output(shape, place.outputs[0]);
+  prefetch_tile(e_, shape, spec_.outputs[0], 1, place.outputs[0], depth_block_);
   const ContractionOutput partials = partial_layout();
   Values acc(static_cast<std::size_t>(shape.rows * shape.vectors), e_.zero_vector());
   const auto load_output = [&] { return load_tile(e_, shape, spec_.outputs[0], 1, place.outputs[0]); };
@@ -205,18 +201,6 @@ llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape) {
   }
   e_.b.CreateRetVoid();
   return f;
-}
-
-// The tile is written after `depth` steps: time enough to fetch its lines, which a store would wait for.
-void ContractionEmitter::prefetch_output(const TileShape& shape, llvm::Value* pointer) {
-  const ContractionOutput& to = spec_.outputs[0];
-  if (to.column != 1 || spec_.depth < kPrefetchedDepth) return;
-  const std::int64_t bytes = storage_bytes(to.dtype);
-  for (int r = 0; r < shape.rows; ++r) {
-    for (std::int64_t line = 0; line < shape.vectors * e_.lanes * bytes; line += 64) {
-      e_.prefetch(e_.at(pointer, r * to.row * bytes + line), /*for_writing=*/true);
-    }
-  }
 }
 
 llvm::Value* ContractionEmitter::batch_offset(llvm::Value* base, llvm::Value* batch,

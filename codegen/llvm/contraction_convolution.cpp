@@ -241,6 +241,8 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
   }
   const std::vector<ContractionOutput> outputs = tile_outputs();
   const TileShape shape = tile_shape(rows, last_strip);
+  prefetch_tile(e_, shape, outputs[0], row_step, place.outputs[0],
+                spec_.height.kernel * spec_.width.kernel * spec_.in_channels);
   Values acc(static_cast<std::size_t>(shape.rows * shape.vectors), e_.zero_vector());
   if (is_blocked()) {
     acc = e_.when(e_.b.CreateNot(first), acc,

@@ -146,10 +146,12 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const bool is_short_of_tiles = images * row_blocks < wanted;
   schedule.block_strips = is_short_of_tiles ? 1 : strips;
 
-  // When the weights of all taps do not fit into L2 and all tiles pass over them, pass over a few taps at a time.
-  if (schedule.rows_along_batch && weight_bytes > target.l2_bytes) {
-    const std::int64_t row_bytes = std::max<std::int64_t>(weight_bytes / spec.height.kernel, 1);
-    schedule.tap_block = std::max<std::int64_t>(target.l2_bytes / 2 / row_bytes, 1);
+  // One strip of weights stays in L2 while all rows of the block pass over it, if need be a few taps at a time.
+  const std::int64_t tap_row_bytes =
+      spec.width.kernel * spec.in_channels * tile.vectors * lanes * element;
+  if (spec.height.kernel * tap_row_bytes > target.l2_bytes / 2) {
+    schedule.tap_block =
+        std::max<std::int64_t>(target.l2_bytes / 2 / std::max<std::int64_t>(tap_row_bytes, 1), 1);
   }
   return schedule;
 }

@@ -8,6 +8,9 @@ namespace {
 // Below this many steps the loop is written out: a loop would cost as much as its body.
 constexpr std::int64_t kLargestUnrolledDepth = 4;
 
+// A tile of fewer steps is finished before a prefetch would be.
+constexpr std::int64_t kPrefetchedDepth = 6;
+
 // The lanes of vector `v` that are in bounds, or nullptr for all.
 llvm::Value* column_mask(Emit& e, const TileShape& tile, int v) {
   return v + 1 < tile.vectors ? nullptr : e.prefix_mask(tile.last_lanes);
@@ -121,6 +124,17 @@ void store_vector(Emit& e, const ContractionOutput& to, llvm::Value* value, llvm
 }
 
 }  // namespace
+
+void prefetch_tile(Emit& e, const TileShape& tile, const ContractionOutput& to,
+                   std::int64_t row_step, llvm::Value* pointer, std::int64_t steps) {
+  if (to.column != 1 || steps < kPrefetchedDepth) return;
+  const auto bytes = static_cast<std::int64_t>(byte_size(to.dtype));
+  for (int r = 0; r < tile.rows; ++r) {
+    for (std::int64_t line = 0; line < tile.vectors * e.lanes * bytes; line += 64) {
+      e.prefetch(e.at(pointer, r * row_step * to.row * bytes + line), /*for_writing=*/true);
+    }
+  }
+}
 
 void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<ContractionOutput>& outputs,
                    const std::function<void(EpilogueSite&)>& hook, const TilePlace& place,

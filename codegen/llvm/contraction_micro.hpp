@@ -50,6 +50,10 @@ struct TilePlace {
   Values outputs;  // pointers to the tile's first element in each output
 };
 
+// Fetches the lines that the tile will be stored to, so that the stores, `steps` depth steps later, need not wait.
+void prefetch_tile(Emit& e, const TileShape& tile, const ContractionOutput& to,
+                   std::int64_t row_step, llvm::Value* pointer, std::int64_t steps);
+
 // Runs the epilogue hook on every vector and stores what it returns.
 void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<ContractionOutput>& outputs,
                    const std::function<void(EpilogueSite&)>& hook, const TilePlace& place,

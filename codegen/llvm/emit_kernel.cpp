@@ -36,6 +36,7 @@ class BlockEmitter {
     for (OpId id : kernel_.ops_of(block)) {
       const Op& op = kernel_.op(id);
       if (op.is("yield") || op.is("return")) return operands(op);
+      if (op.is("contract")) continue;  // its body is emitted on its own, after what stands around it
       emit_op(op);
     }
     return {};
@@ -133,8 +134,15 @@ class BlockEmitter {
     return mask == nullptr ? implicit_mask_ : b_.CreateAnd(mask, implicit_mask_);
   }
 
-  Value* to_register(DType dtype, Value* memory) {
-    return is_boolean(dtype) ? b_.CreateICmpNE(memory, llvm::Constant::getNullValue(memory->getType())) : memory;
+  // Memory holds bool as a byte, and the 16-bit floats as their bits.
+  Value* to_register(DType dtype, Value* memory, std::int64_t width) {
+    if (is_boolean(dtype)) return b_.CreateICmpNE(memory, llvm::Constant::getNullValue(memory->getType()));
+    return b_.CreateBitCast(memory, register_type(b_.getContext(), dtype, width));
+  }
+  Value* to_memory(DType dtype, Value* value, std::int64_t width) {
+    llvm::Type* type = element_type(b_.getContext(), dtype);
+    if (width != 0) type = llvm::FixedVectorType::get(type, static_cast<unsigned>(width));
+    return is_boolean(dtype) ? b_.CreateZExt(value, type) : b_.CreateBitCast(value, type);
   }
 
   void emit_load(const Op& op) {
@@ -147,7 +155,7 @@ class BlockEmitter {
     Value* mask = mask_for(op, 2, width);
     if (width == 0) {
       HYP_CHECK(mask == nullptr, "masked loads of one element are written as clamped loads");
-      return result(op, to_register(type, b_.CreateAlignedLoad(element, pointer, align)));
+      return result(op, to_register(type, b_.CreateAlignedLoad(element, pointer, align), width));
     }
     llvm::Type* vector = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
     Value* zero = llvm::Constant::getNullValue(vector);
@@ -159,18 +167,14 @@ class BlockEmitter {
     } else {
       loaded = b_.CreateAlignedLoad(vector, pointer, align);
     }
-    result(op, to_register(type, loaded));
+    result(op, to_register(type, loaded, width));
   }
 
   void emit_store(const Op& op) {
     const DType type = dtype(op.operands[1]);
-    Value* value = operand(op, 0);
     const std::int64_t width = lanes(kernel_.type(op.operands[0]));
     llvm::Type* element = element_type(b_.getContext(), type);
-    if (is_boolean(type)) {
-      value = b_.CreateZExt(value, width == 0 ? element
-                                              : llvm::FixedVectorType::get(element, static_cast<unsigned>(width)));
-    }
+    Value* value = to_memory(type, operand(op, 0), width);
     const llvm::Align align(byte_size(type));
     Value* offset = operand(op, 2);
     Value* pointer = b_.CreateGEP(element, operand(op, 1), offset);
@@ -328,6 +332,7 @@ StatusOr<EmittedKernel> emit_contract(IrModule& unit, const ir::Function& kernel
     emitter.set(arguments[1], site.batch);
     emitter.set(arguments[2], site.row);
     emitter.set(arguments[3], site.column);
+    emitter.emit_block(kernel.body());  // what does not depend on the sums
     emitter.set_implicit_mask(site.mask);
     emitter.emit_block(body);
     for (Value*& value : site.values) value = nullptr;  // the body stored everything itself

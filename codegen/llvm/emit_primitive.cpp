@@ -242,7 +242,10 @@ Value* emit_integer(IRBuilderBase& b, Primitive primitive, DType dtype, std::spa
 }  // namespace
 
 llvm::Type* register_type(llvm::LLVMContext& context, DType dtype, std::int64_t lanes) {
-  llvm::Type* element = is_boolean(dtype) ? llvm::Type::getInt1Ty(context) : element_type(context, dtype);
+  llvm::Type* element = is_boolean(dtype)      ? llvm::Type::getInt1Ty(context)
+                        : dtype == DType::f16  ? llvm::Type::getHalfTy(context)
+                        : dtype == DType::bf16 ? llvm::Type::getBFloatTy(context)
+                                               : element_type(context, dtype);
   return lanes == 0 ? element : llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes));
 }
 

@@ -193,7 +193,8 @@ const std::vector<VariableId>& KernelWriter::free_variables(TermId id) {
   if (const auto found = free_variables_.find(id); found != free_variables_.end()) return found->second;
   const Term& term = pool_[id];
   std::vector<VariableId> free;
-  if (term.kind == TermKind::index_variable || term.kind == TermKind::state) free.push_back(term.variable);
+  if (term.kind == TermKind::index_variable) free.push_back(term.variable);
+  if (term.kind == TermKind::state) free.push_back(state_variable(term.variable));
   for (TermId arg : term.args) {
     const std::vector<VariableId>& inner = free_variables(arg);
     free.insert(free.end(), inner.begin(), inner.end());
@@ -201,11 +202,14 @@ const std::vector<VariableId>& KernelWriter::free_variables(TermId id) {
   std::ranges::sort(free);
   free.erase(std::ranges::unique(free).begin(), free.end());
   if (term.variable_count > 0) {
-    std::erase_if(free, [&](VariableId v) {
-      return v.index >= term.variable.index && v.index < term.variable.index + term.variable_count;
-    });
+    std::erase_if(free, [&](VariableId v) { return is_bound_by(term, v); });
   }
   return free_variables_.emplace(id, std::move(free)).first->second;
+}
+
+bool KernelWriter::is_bound_by(const Term& term, VariableId variable) {
+  const std::uint32_t index = variable.index & ~kStateBit;
+  return index >= term.variable.index && index < term.variable.index + term.variable_count;
 }
 
 std::size_t KernelWriter::level(TermId term) {
@@ -216,16 +220,15 @@ std::size_t KernelWriter::level(TermId term) {
 
 bool KernelWriter::varies_by_lane(TermId term) {
   return std::ranges::any_of(free_variables(term), [&](VariableId variable) {
-    return variable == lane_variable_ || binding(variable).vector_state;
+    return variable == lane_variable_ || binding(variable).is_vector_state;
   });
 }
 
 bool KernelWriter::result_varies_by_lane(const Term& term) {
   for (TermId arg : term.args) {
     for (VariableId variable : free_variables(arg)) {
-      const bool own = variable.index >= term.variable.index &&
-                       variable.index < term.variable.index + term.variable_count;
-      if (!own && (variable == lane_variable_ || binding(variable).vector_state)) return true;
+      if (is_bound_by(term, variable)) continue;
+      if (variable == lane_variable_ || binding(variable).is_vector_state) return true;
     }
   }
   return false;
@@ -317,6 +320,9 @@ Value KernelWriter::clamp_offset(Value offset, Value buffer) {
 }
 
 Value KernelWriter::emit_access(const Term& term) {
+  if (const auto defined = defined_accesses_.find(static_cast<int>(term.value)); defined != defined_accesses_.end()) {
+    return defined->second;
+  }
   const Value buffer = builder_.wrap(buffers_[static_cast<std::size_t>(term.value)]);
   const TermId offset = term.args[0];
   const auto range = pool_.range(offset);

@@ -69,6 +69,9 @@ class KernelWriter {
   // Of a reduce or fold: whether it varies by a lane other than its own variables.
   bool result_varies_by_lane(const ir::Term& term);
 
+  // Every access number `input` reads this value, wherever it reads.
+  void define_access(int input, ir::Value value) { defined_accesses_[input] = value; }
+
   // Stores the element of `term` at linear offset `offset` of `buffer`.
   void store(ir::TermId term, ir::ValueId buffer, ir::TermId offset);
 
@@ -87,7 +90,7 @@ class KernelWriter {
     ir::Value index;
     std::size_t level = 0;
     int lanes = 0;
-    bool vector_state = false;  // of a fold over this variable
+    bool is_vector_state = false;
   };
   struct Kept {
     ir::Value buffer;
@@ -101,6 +104,11 @@ class KernelWriter {
   const std::vector<ir::VariableId>& free_variables(ir::TermId term);
   std::size_t level(ir::TermId term);
   const Binding& binding(ir::VariableId variable) const;
+  // The states of a fold change where its first variable does, but they may vary by lane where the variable does not:
+  // in the book-keeping of free variables they stand for a variable of their own.
+  static ir::VariableId state_variable(ir::VariableId first) { return {first.index | kStateBit}; }
+  static bool is_bound_by(const ir::Term& term, ir::VariableId variable);
+  static constexpr std::uint32_t kStateBit = 0x80000000u;
 
   ir::Value emit_element(ir::TermId term);
   ir::Value emit_access(const ir::Term& term);
@@ -133,6 +141,7 @@ class KernelWriter {
   std::unordered_map<ir::TermId, std::vector<ir::VariableId>> free_variables_;
   std::map<ir::TermId, Kept> kept_;
   std::vector<ir::TermId> being_kept_;
+  std::map<int, ir::Value> defined_accesses_;
   ir::VariableId lane_variable_;
   int lanes_ = 0;
   ir::Value lane_mask_;

@@ -125,8 +125,7 @@ Value KernelWriter::emit_fold(const Term& term) {
   const std::vector<Value> results =
       nest(term.extents(), term.variable, std::move(initial), [&](std::span<const Value> state) {
         // States are read inside the innermost loop, so that is where they are bound.
-        bindings_[term.variable].level = scopes_.size() - 1;
-        bindings_[term.variable].vector_state = vector;
+        bindings_[state_variable(term.variable)] = {.index = {}, .level = scopes_.size() - 1, .is_vector_state = vector};
         for (std::size_t c = 0; c < state.size(); ++c) states_[{term.variable, static_cast<int>(c)}] = state[c];
         std::vector<Value> next;
         for (TermId body : term.bodies()) {

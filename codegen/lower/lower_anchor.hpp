@@ -1,4 +1,6 @@
-// lower_anchor.hpp: groups around an op whose plain definition would be a slow program: contraction, scatter, cumulative.
+// lower_anchor.hpp: groups around an op whose plain definition would be a slow program.
+//
+// Each returns nothing if the group has no such anchor, or one of a shape that only the general lowering handles.
 #pragma once
 
 #include <optional>
@@ -7,7 +9,6 @@
 
 namespace hyperion::codegen {
 
-// Nothing if the group has no such anchor, or one of a shape that only the general lowering handles.
-std::optional<Lowered> lower_anchor(const ir::Function& group, const LoweringTarget& target);
+std::optional<Lowered> lower_contraction(const ir::Function& group, const LoweringTarget& target);
 
 }  // namespace hyperion::codegen

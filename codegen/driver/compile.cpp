@@ -1,0 +1,145 @@
+#include "codegen/driver/compile.hpp"
+
+#include <map>
+#include <set>
+
+#include "codegen/driver/plan_builder.hpp"
+#include "codegen/llvm/jit.hpp"
+#include "ir/support/format.hpp"
+#include "passes/pass_manager.hpp"
+
+namespace hyperion::codegen {
+namespace {
+
+using ir::Function;
+using ir::Op;
+using ir::OpId;
+
+Status from(const Diagnostics& diagnostics) {
+  return {Code::invalid_argument, diagnostics.render(), {}, {}};
+}
+
+StatusOr<> check_compilable(const Function& function) {
+  const auto check = [&](Type type, Location where) -> StatusOr<> {
+    if (!type.is_static()) {
+      return error_status(Code::unimplemented, format("{} has a symbolic dimension; code is generated for known sizes", type.text()),
+                          where.first(), "specialize the function first");
+    }
+    if (is_complex(type.dtype())) {
+      return error_status(Code::unimplemented, format("{} cannot be computed with yet", dtype_name(type.dtype())), where.first());
+    }
+    return {};
+  };
+  for (ir::ValueId parameter : function.parameters()) {
+    HYP_TRY_VOID(check(function.type(parameter), function.location));
+  }
+  for (OpId id : function.ops()) {
+    for (ir::ValueId result : function.op(id).results) {
+      HYP_TRY_VOID(check(function.type(result), function.op(id).location));
+    }
+  }
+  return {};
+}
+
+StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
+  Diagnostics diagnostics;
+  passes::Pipeline pipeline;
+  if (options.pipeline.empty()) {
+    for (const char* name : {"expand", "inline", "canonicalize", "cse", "dce"}) {
+      if (passes::find_pass(name) != nullptr) pipeline.add(name);
+    }
+  } else {
+    Result<passes::Pipeline> parsed = passes::Pipeline::parse(options.pipeline, diagnostics);
+    if (!parsed) return std::unexpected(from(diagnostics));
+    pipeline = *std::move(parsed);
+  }
+  if (!passes::run(pipeline, module, diagnostics)) return std::unexpected(from(diagnostics));
+  return {};
+}
+
+bool is_reshape(const Function& group) {
+  const std::vector<OpId> ops = group.ops();
+  return ops.size() == 2 && group.op(ops[0]).is("reshape");
+}
+
+// Lowers and emits every group that `function` calls. Groups of equal structure share one kernel.
+class GroupCompiler {
+ public:
+  GroupCompiler(ir::Module& module, IrModule& code, const DriverOptions& options)
+      : module_(module), code_(code), options_(options) {}
+
+  StatusOr<> compile_called_by(const Function& function) {
+    for (OpId id : function.ops()) {
+      const Op& op = function.op(id);
+      if (!op.is("call")) continue;
+      HYP_TRY_VOID(compile_group(*module_.find(op.attributes.symbol("callee"))));
+    }
+    return {};
+  }
+
+  const std::map<std::string, CompiledGroup>& groups() const { return groups_; }
+
+ private:
+  StatusOr<> compile_group(const Function& group) {
+    if (groups_.contains(group.name)) return {};
+    if (is_reshape(group)) {
+      groups_[group.name].is_alias = true;
+      return {};
+    }
+    const Hash128 hash = structural_hash(group);
+    if (const auto twin = by_structure_.find(hash); twin != by_structure_.end()) {
+      groups_[group.name] = groups_.at(twin->second);
+      return {};
+    }
+    Lowered lowered = lower_group(group, {.vector_bytes = options_.target.vector_bits / 8});
+    Function& kernel = module_.add(std::move(lowered.kernel));
+    HYP_TRY(EmittedKernel emitted, emit_kernel(code_, kernel, kernel.name, lowered.tiles, options_.threads));
+    groups_[group.name] = {.emitted = std::move(emitted),
+                           .flops = lowered.flops,
+                           .bytes = lowered.bytes,
+                           .in_place = std::move(lowered.in_place)};
+    by_structure_[hash] = group.name;
+    return {};
+  }
+
+  ir::Module& module_;
+  IrModule& code_;
+  const DriverOptions& options_;
+  std::map<std::string, CompiledGroup> groups_;
+  std::map<Hash128, std::string> by_structure_;
+};
+
+}  // namespace
+
+StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options,
+                                  const StageListener& listener) {
+  const auto show = [&](Stage stage) {
+    if (listener.module) listener.module(stage, module);
+  };
+  // Fold and simplify while ops are whole, so that each value exists once.
+  HYP_TRY_VOID(run_passes(module, options));
+  show(Stage::passes);
+  HYP_TRY_VOID(check_compilable(*module.find(entry)));
+
+  // Groups are decided on ops; after lowering they are only loops.
+  passes::fuse(module, entry, options.fusion);
+  show(Stage::fused);
+
+  // Each group becomes a kernel, each kernel a function of one object.
+  IrModule code(module.name, options.target);
+  GroupCompiler compiler(module, code, options);
+  HYP_TRY_VOID(compiler.compile_called_by(*module.find(entry)));
+  show(Stage::kernels);
+  if (listener.text) listener.text(Stage::llvm, code.text());
+
+  // From here on every value has an address.
+  runtime::Module out;
+  out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
+  PlanBuilder plans(module, compiler.groups(), out);
+  HYP_TRY_VOID(plans.add_entry(entry));
+  HYP_TRY(ObjectBytes object, compile_object(code, {.tidy_scalar_code = true}));
+  out.objects.push_back(std::move(object));
+  return out;
+}
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,47 @@
+// compile.hpp: from a module to something an Executor runs: the one function that tells the default path as a story.
+//
+//   func ──passes──► func ──fuse──► groups ──lower──► kernels ──emit──► object code
+//                      └───────────────plan: launches over one arena──────────────┘
+//
+// Every stop can be looked at: a Listener is shown the module after each of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "codegen/llvm/target.hpp"
+#include "ir/module.hpp"
+#include "ir/support/diagnostics.hpp"
+#include "ir/support/status.hpp"
+#include "passes/fusion/fuse.hpp"
+#include "runtime/module.hpp"
+
+namespace hyperion::codegen {
+
+struct DriverOptions {
+  CpuTarget target = host_target();
+  int threads = 1;            // guides schedules; never changes results
+  std::string pipeline;       // passes before fusion; empty: the default for the policy
+  bool fast = false;          // policy `fast`: rules that hold over the reals may apply; otherwise `strict`
+  passes::FuseOptions fusion;
+};
+
+// What compilation has reached.
+enum class Stage { passes, fused, kernels, llvm, assembly };
+// Shown the module (or text, for llvm and assembly) at each stage. Empty functions are skipped.
+struct StageListener {
+  std::function<void(Stage, const ir::Module&)> module;
+  std::function<void(Stage, const std::string& text)> text;
+};
+
+// Compiles `entry` and what it calls. The module is consumed: it ends as functions of groups and their kernels.
+// Errors: invalid_argument with the rendered diagnostics; unimplemented for types that cannot compute yet or symbolic
+// dimensions, naming them.
+StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options = {},
+                                  const StageListener& listener = {});
+
+// Changes whenever generated code or plans may change for the same input: part of every cache key.
+inline constexpr int kCodegenVersion = 1;
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,45 @@
+// plan_builder.hpp: a func of calls becomes a runtime plan: where every value lives, and what runs in which order.
+//
+// Results of the func are written straight into its outputs, arguments are read where they are, constants are data of
+// the module, reshapes are other names for the same memory; all else shares one arena, packed by lifetime.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/llvm/emit_kernel.hpp"
+#include "codegen/lower/lower.hpp"
+#include "ir/module.hpp"
+#include "runtime/module.hpp"
+
+namespace hyperion::codegen {
+
+// One group, compiled.
+struct CompiledGroup {
+  EmittedKernel emitted;
+  std::uint64_t flops = 0;
+  std::uint64_t bytes = 0;
+  std::vector<std::pair<int, int>> in_place;  // (input, output), as in Lowered
+  bool is_alias = false;                      // a reshape: the result is the operand
+};
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const ir::Module& module, const std::map<std::string, CompiledGroup>& groups, runtime::Module& out)
+      : module_(module), groups_(groups), out_(out) {}
+
+  // Adds the plan of `function`, and first of all functions its control flow enters; returns its index.
+  StatusOr<std::uint32_t> add_plan(const std::string& function);
+  // Adds the plan and the signature under which an Executor finds it.
+  StatusOr<> add_entry(const std::string& function);
+
+ private:
+  const ir::Module& module_;
+  const std::map<std::string, CompiledGroup>& groups_;
+  runtime::Module& out_;
+  std::map<std::string, std::uint32_t> plans_;
+  std::map<Hash128, std::uint32_t> constants_;
+};
+
+}  // namespace hyperion::codegen
