@@ -10,13 +10,13 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/source_path.hpp"
+
 namespace hyperion::testing_support {
 
 inline std::string shared_data_path(std::string_view name) {
   const char* folder = std::getenv("HYPERION_SHARED_DATA");
-  const std::filesystem::path root =
-      folder != nullptr ? std::filesystem::path(folder)
-                        : std::filesystem::path(HYPERION_SOURCE_DIR) / ".." / "shared" / "data";
+  const std::filesystem::path root = folder != nullptr ? folder : source_path("../shared/data");
   return (root / name).lexically_normal().string();
 }
 

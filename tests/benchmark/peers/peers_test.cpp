@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/benchmark/peers/machine.hpp"
+#include "tests/support/source_path.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace hyperion::benchmark {
@@ -143,8 +144,8 @@ TEST(Peers, SoftmaxAndLayerNorm) {
 
 TEST(Peers, PyTorchAnswersOrSaysWhyNot) {
   std::string reason;
-  auto pytorch =
-      PyTorch::start(HYPERION_SOURCE_DIR "/tests/benchmark/peers/training_step_peer.py", reason);
+  auto pytorch = PyTorch::start(
+      testing_support::source_path("tests/benchmark/peers/training_step_peer.py"), reason);
   if (!pytorch) {
     EXPECT_FALSE(reason.empty());
     GTEST_SKIP() << reason;
