@@ -1,23 +1,22 @@
 // Matrix products against OpenBLAS and oneDNN, in one process and interleaved, because clocks and neighbours wander.
 //
-//   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule] [MxNxK[:NT]...]
+//   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule] [--convolutions]
+//                                  [MxNxK[:NT]...]
 //
 // One line a shape: GF/s of the FMA loop, of both peers and of ours; ours / better peer; ours / FMA loop. One-thread
 // figures use the thread's CPU time, so that a busy machine disturbs them little; more threads use wall time.
-#include <dlfcn.h>
 #include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
 
 #include "codegen/llvm/contraction.hpp"
+#include "codegen/llvm/contraction_convolution.hpp"
 #include "codegen/llvm/contraction_testing.hpp"
 #include "tests/benchmark/contraction_benchmark_peers.hpp"
 
@@ -42,6 +41,7 @@ struct Options {
   double seconds = 0.6;
   std::string only;
   bool print_schedule = false;
+  bool convolutions = false;
   std::vector<Shape> shapes;
 };
 
@@ -70,6 +70,7 @@ Options parse(int argc, char** argv) {
     else if (word == "--seconds") options.seconds = std::atof(argv[++i]);
     else if (word == "--only") options.only = argv[++i];
     else if (word == "--schedule") options.print_schedule = true;
+    else if (word == "--convolutions") options.convolutions = true;
     else {
       Shape shape{};
       char layout[3] = "NN";
@@ -98,30 +99,36 @@ void override_schedule(ContractionSchedule& s) {
   s.rhs = static_cast<codegen::RhsPacking>(rhs);
 }
 
+codegen::AlignedBytes floats(std::int64_t count) {
+  codegen::AlignedBytes bytes = codegen::aligned_bytes(count * 4);
+  auto* data = reinterpret_cast<float*>(bytes.get());
+  for (std::int64_t i = 0; i < count; ++i) data[i] = static_cast<float>(i % 17) * 0.125f - 1;
+  return bytes;
+}
+
+double cpu_milliseconds() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return 1e3 * double(t.tv_sec) + 1e-6 * double(t.tv_nsec);
+}
+
+float* data_of(const codegen::AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.get()); }
+
 void measure_shape(const Shape& shape, const Options& options, Peers& peers,
                    runtime::ThreadPool& pool) {
-  const auto floats = [](std::int64_t count) {
-    codegen::AlignedBytes bytes = codegen::aligned_bytes(count * 4);
-    auto* data = reinterpret_cast<float*>(bytes.get());
-    for (std::int64_t i = 0; i < count; ++i) data[i] = static_cast<float>(i % 17) * 0.125f - 1;
-    return bytes;
-  };
   const codegen::AlignedBytes a = floats(shape.m * shape.k), b = floats(shape.k * shape.n);
   const codegen::AlignedBytes c = floats(shape.m * shape.n);
-  auto* pa = reinterpret_cast<float*>(a.get());
-  auto* pb = reinterpret_cast<float*>(b.get());
-  auto* pc = reinterpret_cast<float*>(c.get());
+  float *pa = data_of(a), *pb = data_of(b), *pc = data_of(c);
 
   const codegen::ContractionSpec spec = codegen::matmul_spec(
       DType::f32, shape.m, shape.n, shape.k, shape.lhs_transposed, shape.rhs_transposed);
   ContractionSchedule schedule =
       codegen::choose_schedule(spec, {}, codegen::host_target(), options.threads);
   override_schedule(schedule);
-  const auto start = std::chrono::steady_clock::now();
+  const double start = cpu_milliseconds();
   auto compiled = codegen::compile_contraction(spec, {}, schedule, codegen::host_target(),
                                                options.threads);
-  const double compile_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double compile_ms = cpu_milliseconds() - start;
   if (!compiled) {
     std::printf("%s: %s\n", shape.text().c_str(), compiled.error().text().c_str());
     return;
@@ -148,6 +155,76 @@ void measure_shape(const Shape& shape, const Options& options, Peers& peers,
   std::fflush(stdout);
 }
 
+// Ours reads and writes NHWC and HWIO; oneDNN its own blocked layouts, reorders not counted. Gradients run alone.
+void measure_convolution(const char* name, const Convolution& p, bool is_forward,
+                         const codegen::ConvolutionSpec& spec, const Options& options, Peers& peers,
+                         runtime::ThreadPool& pool) {
+  codegen::ConvolutionSchedule schedule =
+      codegen::choose_schedule(spec, {}, codegen::host_target(), options.threads);
+  if (const char* text = std::getenv("HYP_TILE")) {
+    std::sscanf(text, "%d %d", &schedule.tile_rows, &schedule.tile_vectors);
+  }
+  const double start = cpu_milliseconds();
+  codegen::IrModule module("convolution", codegen::host_target());
+  auto plan = codegen::emit_convolution(module, spec, {}, schedule);
+  auto code = codegen::load_object(*codegen::compile_object(module));
+  const double compile_ms = cpu_milliseconds() - start;
+  codegen::RunnableContraction ours({plan->launches, plan->workspace_bytes, {}}, *code,
+                                    options.threads, spec.workspace_buffer);
+  const std::int64_t outputs = p.batch * p.out_height() * p.out_width() * p.out_channels;
+  const codegen::AlignedBytes x = floats(p.batch * p.height * p.width * p.in_channels);
+  const codegen::AlignedBytes w = floats(p.kernel * p.kernel * p.in_channels * p.out_channels);
+  const codegen::AlignedBytes y = floats(outputs);
+  std::vector<void*> buffers = {data_of(x), data_of(w), data_of(y)};
+  if (!is_forward) {
+    const bool is_input_gradient = spec.batch == p.batch && spec.in_channels == p.out_channels;
+    buffers = is_input_gradient ? std::vector<void*>{data_of(y), data_of(w), data_of(x)}
+                                : std::vector<void*>{data_of(x), data_of(y), data_of(w)};
+  }
+  std::vector<std::function<void()>> contenders = {[&] { run_fma_loop(pool); },
+                                                   [&] { ours.run(buffers, pool); }};
+  if (is_forward) contenders.push_back(peers.onednn_convolution(p));
+  const std::vector<double> seconds =
+      interleaved_medians(contenders, options.seconds, options.threads);
+  const double flops = 2.0 * double(outputs) * double(p.kernel * p.kernel * p.in_channels);
+  const double peak = fma_loop_flops(options.threads) / seconds[0] * 1e-9;
+  const double us = flops / seconds[1] * 1e-9;
+  std::printf("%-22s %dT  fma %6.1f  ours %6.1f  %5.1f%%", name, options.threads, peak, us,
+              100 * us / peak);
+  if (is_forward) std::printf("  onednn %6.1f  x%.3f", flops / seconds[2] * 1e-9, seconds[2] / seconds[1]);
+  std::printf("  jit %.1f ms", compile_ms);
+  if (options.print_schedule) std::printf("  [%s]", plan->schedule.text().c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void measure_convolutions(const Options& options, Peers& peers, runtime::ThreadPool& pool) {
+  // batch, height, width, in, out, kernel, stride, padding
+  const Convolution problems[] = {
+      {32, 28, 28, 32, 64, 3, 1, 1},  {128, 28, 28, 1, 32, 3, 1, 1}, {128, 14, 14, 32, 64, 3, 1, 1},
+      {8, 56, 56, 64, 64, 3, 1, 1},   {8, 14, 14, 256, 256, 3, 1, 1}, {8, 28, 28, 128, 128, 1, 1, 0},
+      {8, 56, 56, 64, 128, 3, 2, 1},
+  };
+  for (const Convolution& p : problems) {
+    using codegen::WindowAxis;
+    const WindowAxis height{.kernel = p.kernel, .input = p.height, .stride = p.stride, .padding = p.padding};
+    const WindowAxis width{.kernel = p.kernel, .input = p.width, .stride = p.stride, .padding = p.padding};
+    const codegen::ConvolutionSpec forward = codegen::convolution_spec(
+        p.batch, height, width, p.in_channels, p.out_channels, 1, p.padding, p.padding);
+    const std::string name = std::to_string(p.batch) + "x" + std::to_string(p.in_channels) + "x" +
+                             std::to_string(p.height) + "->" + std::to_string(p.out_channels) + "k" +
+                             std::to_string(p.kernel) + "s" + std::to_string(p.stride);
+    const auto measure = [&](const char* kind, bool is_forward, const codegen::ConvolutionSpec& spec) {
+      const std::string title = name + kind;
+      if (title.find(options.only) == std::string::npos) return;
+      measure_convolution(title.c_str(), p, is_forward, spec, options, peers, pool);
+    };
+    measure("", true, forward);
+    measure("/dx", false, codegen::input_gradient_spec(forward));
+    measure("/dw", false, codegen::weight_gradient_spec(forward));
+  }
+}
+
 }  // namespace
 }  // namespace hyperion::benchmark
 
@@ -156,6 +233,10 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   Peers peers(options.threads);
   hyperion::runtime::ThreadPool pool(options.threads);
+  if (options.convolutions) {
+    measure_convolutions(options, peers, pool);
+    return 0;
+  }
   for (const Shape& shape : options.shapes) {
     if (shape.text().find(options.only) == std::string::npos) continue;
     measure_shape(shape, options, peers, pool);
