@@ -1,19 +1,26 @@
 // parse.hpp: .hir text as a module, checked against inference on the way.
 //
-//   file      = "hyperion" "1" "module" @name "{" function* "}" [ constants ]
-//   function  = ("func" | "kernel") @name "(" [ parameter, ... ] ")" [ "->" type, ... ]
-//               [ "attributes" attributes ] [ location ] "{" op* "}"
-//   parameter = %name ":" [ "in" | "out" | "inout" ] type [ location ]            (the role:
-//   kernels, always) op        = [ %name, ... "=" ] head [ attributes ] [ ":" type, ... ] [
-//   location ] block* head      = "constant" payload | name @callee "(" [ operand, ... ] ")" | name
-//   [ operand, ... ] operand   = %name | element              (an element: a constant of the type
-//   of the last operand that is a value) block     = "(" [ %name ":" type, ... ] ")" "{" op* "}"
-//   payload   = element | "[" [ element, ... ] "]" | "hash"                       (one element
-//   stands for all) attributes= "{" name "=" value, ... "}" value     = true | false | number |
-//   "text" | dtype | [ dim, ... ] | dims [ dim, ... ] | @name | "literal" payload ":" type type =
-//   dtype "[" [ dim, ... ] "]"      dim = [-] term (+|-) term ...     term = number [ "*" name ] |
-//   name location  = "loc" "(" place ")" | "loc" "(" "fused" "[" place, ... "]" ")"    place =
-//   "file" ":" line ":" column constants = "constants" "{" ( "hash" "=" "hex digits"... )* "}"
+//   file       = "hyperion" "1" "module" @name "{" function* "}" [ constants ]
+//   function   = ("func" | "kernel") @name "(" [ parameter, ... ] ")" [ "->" type, ... ]
+//                [ "attributes" attributes ] [ location ] "{" op* "}"
+//   parameter  = %name ":" [ role ] type [ location ]
+//   role       = "in" | "out" | "inout"                          (kernels always, funcs never)
+//   op         = [ %name, ... "=" ] head [ attributes ] [ ":" type, ... ] [ location ] block*
+//   head       = "constant" payload | name @callee "(" [ operand, ... ] ")"
+//              | name [ operand, ... ]
+//   operand    = %name | element     (an element: a constant of the last value operand's type)
+//   block      = "(" [ %name ":" type, ... ] ")" "{" op* "}"
+//   payload    = element                                         (one that stands for all)
+//              | "[" [ element, ... ] "]" | "hash"
+//   attributes = "{" name "=" value, ... "}"
+//   value      = true | false | number | "text" | dtype | @name | [ "dims" ] "[" [ dim, ... ] "]"
+//              | "literal" payload ":" type
+//   type       = dtype "[" [ dim, ... ] "]"
+//   dim        = [ - ] term (+|-) term ...
+//   term       = number [ "*" (name | number) ] | name
+//   location   = "loc" "(" place ")" | "loc" "(" "fused" "[" place, ... "]" ")"
+//   place      = "file" ":" line ":" column
+//   constants  = "constants" "{" ( "hash" "=" "hex digits" ... )* "}"
 //
 // Written types are checked against inference; leaving them out is allowed, except for constants.
 // Functions may stand in any order, but not call themselves. Every value is visible from its
@@ -35,8 +42,8 @@
 namespace hyperion::ir {
 
 // Limits on what text may ask for, far above real programs and far below where sizes overflow.
-inline constexpr std::int64_t kMaxDimension = std::int64_t{1}
-                                              << 40;  // also of numbers in attribute lists
+// kMaxDimension also bounds numbers in attribute lists.
+inline constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 48;  // of one tensor
 inline constexpr std::size_t kMaxNesting = 64;                       // of blocks in blocks
 inline constexpr std::size_t kMaxErrors = 50;  // after which the parser gives up

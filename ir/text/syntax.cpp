@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -105,6 +106,14 @@ Result<Dim> Reader::dim() {
         sum = sum + Dim(factor);
         continue;
       }
+    }
+    if (peek().kind == TokenKind::number) {  // as when a number has replaced a name: 2*8
+      const SourceRange range = peek().range();
+      HYP_TRY(const std::int64_t value, limited_integer());
+      if (value != 0 && std::abs(factor) > kMaxDimension / value)
+        return error("parse.limit", range, "a dimension is too large");
+      sum = sum + Dim(factor * value);
+      continue;
     }
     if (peek().kind != TokenKind::identifier)
       return expected("a number or the name of a dimension");

@@ -1,0 +1,93 @@
+// check_command.cpp: `check` and `gradcheck`: does a pipeline keep the numbers, and are derivatives
+// right?
+#include "ir/support/format.hpp"
+#include "passes/autodiff/gradcheck.hpp"
+#include "tools/opt_driver/checker.hpp"
+#include "tools/opt_driver/commands.hpp"
+#include "tools/opt_driver/input.hpp"
+#include "tools/opt_driver/tensor_text.hpp"
+
+namespace hyperion::tools {
+namespace {
+
+// The section's module, with numbers for its symbolic dimensions.
+std::unique_ptr<ir::Module> load_static(const Section& section, const OptConfig& config,
+                                        Diagnostics& diagnostics) {
+  std::unique_ptr<ir::Module> module = load(section, diagnostics);
+  if (module == nullptr || config.dims.empty()) return module;
+  Result<std::unique_ptr<ir::Module>> made = with_dims(*module, config.dims, diagnostics);
+  return made ? std::move(*made) : nullptr;
+}
+
+void check_section(const Section& section, const OptConfig& config, Diagnostics& diagnostics,
+                   OptResult& result) {
+  const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
+  if (module == nullptr) return;
+  const Result<passes::Pipeline> pipeline = parse_pipeline(config, diagnostics);
+  if (!pipeline) return;
+  Checker checker(*module, config);
+  if (!checker.has_functions()) {
+    diagnostics.error("opt.interpret", "nothing to check: " + checker.refusal());
+    return;
+  }
+  // A failure has been reported by the checker or by the pass; both are in `diagnostics`.
+  (void)passes::run(*pipeline, *module, diagnostics,
+                    {.instrumentations = {&checker}, .verify_each = true});
+  result.output += checker.table();
+}
+
+// Differences need f64: in f32 the error of a difference hides the error of a derivative.
+bool all_f64(const ir::Function& function, Diagnostics& diagnostics) {
+  for (Type type : function.parameter_types()) {
+    if (!is_floating(type.dtype()) || type.dtype() == DType::f64) continue;
+    diagnostics.error("opt.function", format("@{}: gradcheck needs f64 parameters, got {}",
+                                             function.name, type.text()));
+    return false;
+  }
+  return true;
+}
+
+void gradcheck_section(const Section& section, const OptConfig& config, Diagnostics& diagnostics,
+                       OptResult& result) {
+  const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
+  if (module == nullptr) return;
+  const auto functions = chosen_functions(*module, config, diagnostics);
+  if (!functions) return;
+  for (const ir::Function* function : *functions) {
+    const Result<std::vector<LiteralPtr>> arguments = arguments_for(*function, config, diagnostics);
+    if (!arguments || !all_f64(*function, diagnostics)) return;
+    const StatusOr<passes::GradcheckReport> checked = passes::gradcheck(
+        *module, *function, *arguments, {.order = config.order, .seed = config.seed + 1});
+    if (!checked) {
+      diagnostics.error("opt.interpret", format("@{}: {}", function->name, checked.error().text()));
+      continue;
+    }
+    result.output +=
+        format("  @{:<22} forward error {:<9.3g} reverse error {:<9.3g} {}\n", function->name,
+               checked->forward_error, checked->reverse_error, checked->passed ? "ok" : "WRONG");
+    if (!checked->passed) {
+      diagnostics.error("gradcheck.mismatch", format("@{}: {}", function->name, checked->message));
+    }
+  }
+}
+
+template <class Body>
+OptResult for_each_section(const OptConfig& config, Body body) {
+  OptResult result;
+  for (const Section& section : read_input(config, result)) {
+    Diagnostics diagnostics;
+    body(section, config, diagnostics, result);
+    report(diagnostics, config, result);
+  }
+  return result;
+}
+
+}  // namespace
+
+OptResult check_command(const OptConfig& config) { return for_each_section(config, check_section); }
+
+OptResult gradcheck_command(const OptConfig& config) {
+  return for_each_section(config, gradcheck_section);
+}
+
+}  // namespace hyperion::tools

@@ -1,0 +1,94 @@
+#include "tools/opt_driver/checker.hpp"
+
+#include "ir/interpreter.hpp"
+#include "ir/support/format.hpp"
+#include "ir/text/print.hpp"
+#include "tools/opt_driver/commands.hpp"
+#include "tools/opt_driver/tensor_text.hpp"
+
+namespace hyperion::tools {
+
+Checker::Checker(const ir::Module& module, const OptConfig& config) : config_(config) {
+  Diagnostics diagnostics;
+  const auto functions = chosen_functions(module, config, diagnostics);
+  if (!functions) {
+    refusal_ = diagnostics.all()[0].message;
+    return;
+  }
+  for (const ir::Function* function : *functions) {
+    std::vector<LiteralPtr> arguments = random_arguments(function->parameter_types(), config.seed);
+    StatusOr<std::vector<LiteralPtr>> results = ir::interpret(module, *function, arguments);
+    if (results)
+      baselines_.push_back({function->name, std::move(arguments), std::move(*results)});
+    else
+      refusal_ = format("@{}: {}", function->name, results.error().text());
+  }
+}
+
+Difference Checker::measure(const ir::Module& module) const {
+  Difference worst;
+  for (const Baseline& baseline : baselines_) {
+    const ir::Function* function = module.find(baseline.function);
+    // A function that a pass removed or turned into a kernel has no result to compare.
+    if (function == nullptr || function->kind != ir::FunctionKind::func) continue;
+    const auto results = ir::interpret(module, *function, baseline.arguments);
+    if (!results)
+      return {1, false, true, format("@{}: {}", baseline.function, results.error().text())};
+    const Difference found = compare(baseline.results, *results, config_.rtol);
+    worst.same_bits &= found.same_bits;
+    if (found.error > worst.error) {
+      worst.error = found.error;
+      worst.where = format("@{}: {}", baseline.function, found.where);
+    }
+    worst.differs |= found.differs;
+  }
+  return worst;
+}
+
+void Checker::before_pass(const passes::PassEvent& event) {
+  module_ = &event.module;
+  rewrites_ = 0;
+  latest_ = culprit_ = {};
+  found_ = false;
+}
+
+// The rewrite is about to happen, so the module shows what the one before it did.
+void Checker::rewritten(const passes::RewriteEvent& event) {
+  if (config_.per_rewrite && !found_ && rewrites_ != 0 && measure(*module_).differs) {
+    found_ = true;
+    culprit_ = latest_;
+  }
+  ++rewrites_;
+  if (!config_.per_rewrite) return;
+  latest_ = {std::string(event.rule),
+             ir::print_op(event.function, event.before, {.locations = false}), event.location(),
+             rewrites_};
+}
+
+Result<> Checker::after_pass(const passes::PassEvent& event, passes::Changed,
+                             Diagnostics& diagnostics) {
+  const Difference found = measure(event.module);
+  const std::string name = event.step.text();
+  const std::string verdict = found.differs     ? format("WRONG (rtol {})", config_.rtol)
+                              : found.same_bits ? "same bits"
+                                                : "ok";
+  table_ += format("  {:<24} {:>6} rewrites   max error {:<9.3g} {}\n", name, rewrites_,
+                   found.error, verdict);
+  if (!found.differs) return {};
+  if (!config_.per_rewrite || rewrites_ == 0) {
+    diagnostics.error("check.miscompile", format("numbers change in pass '{}'", name))
+        .note(Location(), format("{} (seed {})", found.where, config_.seed));
+    return failure();
+  }
+  if (!found_) culprit_ = latest_;
+  diagnostics
+      .error("check.miscompile",
+             format("numbers change at rewrite {} of {} in '{}': {}", culprit_.number, rewrites_,
+                    name, culprit_.rule),
+             {}, culprit_.location)
+      .note(Location(), "it replaced: " + culprit_.op)
+      .note(Location(), format("{} (seed {})", found.where, config_.seed));
+  return failure();
+}
+
+}  // namespace hyperion::tools

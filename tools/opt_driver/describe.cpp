@@ -1,0 +1,207 @@
+// describe.cpp: `list` and `explain`: pages generated from the registries, so that they cannot
+// drift.
+#include <algorithm>
+
+#include "ir/logic/scalar_program.hpp"
+#include "ir/op_definition.hpp"
+#include "ir/support/format.hpp"
+#include "ir/support/quote.hpp"
+#include "ir/support/suggest.hpp"
+#include "tools/opt_driver/commands.hpp"
+#include "tools/opt_driver/example.hpp"
+
+namespace hyperion::tools {
+namespace {
+
+struct Row {
+  std::string name, detail, doc;
+};
+
+std::vector<Row> list_ops() {
+  std::vector<Row> rows;
+  for (const ir::OpDefinition* op : ir::all_ops()) {
+    rows.push_back(
+        {std::string(op->name), std::string(ir::group_name(op->group)), std::string(op->doc)});
+  }
+  return rows;
+}
+
+std::vector<Row> list_passes() {
+  std::vector<Row> rows;
+  for (const passes::PassDefinition* pass : passes::all_passes()) {
+    rows.push_back({std::string(pass->name), format("{} options", pass->options.size()),
+                    std::string(pass->doc)});
+  }
+  return rows;
+}
+
+std::vector<Row> list_diagnostics() {
+  std::vector<Row> rows;
+  for (const DiagnosticInfo& info : diagnostic_catalogue()) {
+    rows.push_back({std::string(info.id), "", std::string(info.summary)});
+  }
+  for (const ir::OpDefinition* op : ir::all_ops()) {
+    for (const ir::ConstraintSpec& constraint : op->constraints) {
+      rows.push_back({format("{}.{}", op->name, constraint.id), "", std::string(constraint.rule)});
+    }
+  }
+  return rows;
+}
+
+std::vector<Row> list_primitives() {
+  std::vector<Row> rows;
+#define HYP_PRIMITIVE(name, arity, semantics)                           \
+  rows.push_back({std::string(ir::primitive_name(ir::Primitive::name)), \
+                  format("{} operands", arity), semantics});
+#include "ir/logic/primitives.def"
+#undef HYP_PRIMITIVE
+  return rows;
+}
+
+struct Listing {
+  std::string_view subject;
+  std::vector<Row> (*rows)();
+};
+constexpr Listing kListings[] = {{"ops", list_ops},
+                                 {"passes", list_passes},
+                                 {"diagnostics", list_diagnostics},
+                                 {"primitives", list_primitives}};
+
+std::string aligned(const std::vector<Row>& rows) {
+  std::size_t name = 0, detail = 0;
+  for (const Row& row : rows) {
+    name = std::max(name, row.name.size());
+    detail = std::max(detail, row.detail.size());
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    out += format("{:<{}}", row.name, name);
+    if (detail != 0) out += format("  {:<{}}", row.detail, detail);
+    out += format("  {}\n", row.doc);
+  }
+  return out;
+}
+
+std::string json(const std::vector<Row>& rows) {
+  std::string out = "[";
+  for (const Row& row : rows) {
+    out += format("{}\n  {{\"name\": {}, \"detail\": {}, \"doc\": {}}}", out.size() == 1 ? "" : ",",
+                  quoted(row.name), quoted(row.detail), quoted(row.doc));
+  }
+  return out + "\n]\n";
+}
+
+std::string_view kind_name(ir::AttributeKind kind) {
+  constexpr std::string_view names[] = {"boolean",  "integer", "real",   "text",   "dtype",
+                                        "integers", "dims",    "symbol", "literal"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string attribute_section(std::string_view title, const std::vector<ir::AttributeSpec>& specs) {
+  if (specs.empty()) return {};
+  std::vector<Row> rows;
+  for (const ir::AttributeSpec& spec : specs) {
+    const std::string value =
+        spec.default_value ? " = " + ir::text(*spec.default_value) : std::string();
+    rows.push_back({format("  {}", spec.name), format("{}{}", kind_name(spec.kind), value),
+                    std::string(spec.doc)});
+  }
+  return format("\n{}\n{}", title, aligned(rows));
+}
+
+std::string traits(const ir::OpDefinition& op) {
+  std::vector<std::string> words;
+  if (op.is_composite()) words.push_back("composite: written in other ops");
+  if (op.is_elementwise) words.push_back("elementwise");
+  if (op.is_commutative) words.push_back("commutative");
+  if (!op.is_pure) words.push_back("has an effect");
+  if (op.linearity == ir::Linearity::jointly)
+    words.push_back("linear in its linear operands together");
+  if (op.linearity == ir::Linearity::separately) words.push_back("linear in each linear operand");
+  if (!op.differentiable()) words.push_back("derivative zero");
+  if (op.ulp_f32 != 0)
+    words.push_back(format("within {} ulp in f32, {} in f64", op.ulp_f32, op.ulp_f64));
+  return words.empty() ? std::string() : format("\nproperties\n  {}\n", fmt::join(words, "; "));
+}
+
+std::string op_page(const ir::OpDefinition& op) {
+  std::string out = format("{} ({} op)\n  {}\n", op.name, ir::group_name(op.group), op.doc);
+  if (!op.operands.empty()) {
+    std::vector<Row> rows;
+    for (const ir::OperandSpec& operand : op.operands) {
+      rows.push_back({format("  {}{}", operand.name, operand.variadic ? "..." : ""),
+                      operand.linear ? "linear" : "", std::string(operand.doc)});
+    }
+    out += "\noperands\n" + aligned(rows);
+  }
+  out += attribute_section("attributes", op.attributes);
+  if (!op.constraints.empty()) {
+    out += "\nconstraints\n";
+    for (const ir::ConstraintSpec& constraint : op.constraints) {
+      out += format("  {}.{}  {}\n", op.name, constraint.id, constraint.rule);
+    }
+  }
+  out += traits(op);
+  const std::optional<Example> example = example_module(op);
+  const std::string definition = example ? example_definition(*example) : std::string();
+  if (!definition.empty()) out += "\ndefinition, for the example\n" + definition;
+  return out + format("\nexample\n  {}\n", op.example);
+}
+
+std::string pass_page(const passes::PassDefinition& pass) {
+  return format("{} (pass)\n  {}\n", pass.name, pass.doc) +
+         attribute_section("options", pass.options);
+}
+
+// The page of any id or name; empty if there is none.
+std::string page(const std::string& name) {
+  if (const ir::OpDefinition* op = ir::find_op(name)) return op_page(*op);
+  if (const passes::PassDefinition* pass = passes::find_pass(name)) return pass_page(*pass);
+  for (const DiagnosticInfo& info : diagnostic_catalogue()) {
+    if (info.id == name)
+      return format("{} (diagnostic)\n  {}\n\n  {}\n", info.id, info.summary, info.explanation);
+  }
+  const std::size_t dot = name.rfind('.');
+  const ir::OpDefinition* op =
+      dot == std::string::npos ? nullptr : ir::find_op(name.substr(0, dot));
+  if (op == nullptr) return {};
+  for (const ir::ConstraintSpec& constraint : op->constraints) {
+    if (constraint.id == name.substr(dot + 1)) {
+      return format("{} (constraint of {})\n  {}\n\n{}", name, op->name, constraint.rule,
+                    op_page(*op));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+OptResult list_command(const OptConfig& config) {
+  std::vector<std::string_view> known;
+  for (const Listing& listing : kListings) {
+    if (listing.subject == config.subject) {
+      const std::vector<Row> rows = listing.rows();
+      return {kExitGood, config.json ? json(rows) : aligned(rows), ""};
+    }
+    known.push_back(listing.subject);
+  }
+  return {kExitUsage, "",
+          format("error: nothing to list called '{}'{}; there are {}\n", config.subject,
+                 did_you_mean(config.subject, known), fmt::join(known, ", "))};
+}
+
+OptResult explain_command(const OptConfig& config) {
+  std::string text = page(config.subject);
+  if (!text.empty()) return {kExitGood, std::move(text), ""};
+  std::vector<std::string> names;
+  for (const Listing& listing : kListings) {
+    for (Row& row : listing.rows()) names.push_back(std::move(row.name));
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return {kExitUsage, "",
+          format("error: nothing is called '{}'{}\n  hint: hyperion-opt list "
+                 "ops|passes|diagnostics|primitives\n",
+                 config.subject, did_you_mean(config.subject, known))};
+}
+
+}  // namespace hyperion::tools

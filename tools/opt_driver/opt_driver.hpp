@@ -1,0 +1,76 @@
+// opt_driver.hpp: what hyperion-opt does, as a library: a plain record goes in, two texts and an
+// exit code come out.
+//
+// Nothing here prints, exits or keeps state, so the golden runner, the playground and other tools
+// call the same driver. cli.hpp fills the record from a command line.
+//
+// Thread safety: all functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hyperion::tools {
+
+// Exit codes of the tool. 70 is sysexits' EX_SOFTWARE.
+inline constexpr int kExitGood = 0;
+inline constexpr int kExitAnswerIsNo = 1;  // errors, a mismatch, a difference
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitUnreadable = 3;  // a file or plugin
+inline constexpr int kExitInternal = 70;
+
+enum class OptCommand : std::uint8_t {
+  run,
+  interpret,
+  check,
+  gradcheck,
+  emit,
+  list,
+  explain,
+  test
+};
+enum class PrintEach : std::uint8_t { nothing, changed, all };
+
+struct OptConfig {
+  OptCommand command = OptCommand::run;
+
+  std::string input = "-";  // a path; "-" is standard input
+  std::optional<std::string>
+      input_text;          // instead of reading; `input` is then only the name in messages
+  std::string pipeline;    // "canonicalize, cse"; empty: none
+  std::string stop_after;  // the name of a pass or @phase after which the pipeline stops
+  PrintEach print_each = PrintEach::nothing;
+  bool timing = false;
+
+  bool locations = true;  // how modules print
+  bool defaults = false;
+  bool users = false;
+  bool json = false;  // diagnostics and lists
+
+  std::string function;                      // @name; empty: every func without symbolic dimensions
+  std::vector<std::string> arguments;        // elements as in `constant`; missing ones are random
+  std::map<std::string, std::int64_t> dims;  // of symbolic dimensions
+  std::uint64_t seed = 0;
+  double rtol = 1e-5;
+  bool per_rewrite = false;
+  int order = 1;  // gradcheck
+
+  std::string emit_as = "hir";
+  std::string target = "host";
+  std::string subject;             // of list and explain
+  std::vector<std::string> paths;  // of test
+  bool update = false;
+};
+
+struct OptResult {
+  int exit_code = kExitGood;
+  std::string output;    // for standard output: the result and nothing else
+  std::string messages;  // for standard error
+};
+
+OptResult execute(const OptConfig& config);
+
+}  // namespace hyperion::tools
