@@ -4,7 +4,9 @@
 namespace hyperion::ir::ops {
 
 OpDefinition op_silu() {
-  OpDefinition op = composite_map("silu", "x * sigmoid(x), also called swish.", [](Value x, const Attributes&) { return x * unary("sigmoid", x); });
+  OpDefinition op =
+      composite_map("silu", "x * sigmoid(x), also called swish.",
+                    [](Value x, const Attributes&) { return x * unary("sigmoid", x); });
   op.example = "silu %x";
   return op;
 }
