@@ -140,6 +140,9 @@ std::optional<std::vector<std::byte>> DiskCache::get(const Hash128& key) {
                                      &statistics_.torn,    &statistics_.corrupt,
                                      &statistics_.foreign, &statistics_.stale};
   ++*counters[static_cast<std::size_t>(outcome)];
+  constexpr const char* kNames[] = {"hit", "absent", "torn", "corrupt", "foreign", "stale"};
+  HYP_LOG("runtime", debug,
+          format("compile cache: {} is {}", key.hex(), kNames[static_cast<std::size_t>(outcome)]));
   if (outcome != Outcome::hit) return std::nullopt;
   return payload;
 }

@@ -33,7 +33,7 @@ StatusOr<> Event::wait(Duration timeout) const {
     const auto done = [&] { return state_->done.load(std::memory_order_acquire); };
     if (timeout == Duration::max()) {
       state_->completed.wait(lock, done);
-    } else if (!state_->completed.wait_until(lock, std::chrono::system_clock::now() + timeout,
+    } else if (!state_->completed.wait_until(lock, std::chrono::steady_clock::now() + timeout,
                                              done)) {
       return error_status(
           Code::deadline_exceeded,

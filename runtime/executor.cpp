@@ -13,64 +13,17 @@
 
 #include "ir/support/check.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/log.hpp"
+#include "runtime/invocation.hpp"
 #include "runtime/program.hpp"
 
 namespace hyperion::runtime {
 namespace {
 
-struct BoundFunction {
-  Program* program = nullptr;
-  const Function* function = nullptr;
-  ProfileLabel* label = nullptr;
-  std::vector<std::shared_ptr<const ViewDesc>> arguments;
-  std::vector<std::shared_ptr<const ViewDesc>> outputs;
-};
-
-// One call under way. Its vectors keep their capacity when it is reused.
-struct Invocation {
-  const BoundFunction* target = nullptr;
-  std::vector<BufferView> arguments;
-  std::vector<Buffer> outputs;
-  std::vector<Buffer> copies;  // of arguments that had to be made dense
-  std::vector<Event> wait_for;
-  std::string call_location;
-  TimePoint deadline = TimePoint::max();
-
-  Invocation() = default;
-  Invocation(const Invocation&) = delete;
-  Invocation& operator=(const Invocation&) = delete;
-  ~Invocation() { clear(); }
-
-  void clear() {
-    for (const BufferView& view : arguments) view.buffer().end_use();
-    arguments.clear();
-    outputs.clear();
-    copies.clear();
-    wait_for.clear();
-  }
-};
-
 struct Queued {
   Invocation invocation;
   EventSource done;
 };
-
-std::string type_text(DType dtype, std::span<const std::int64_t> dims) {
-  return format("{}[{}]", dtype_name(dtype), fmt::join(dims, ", "));
-}
-
-bool is_aligned(const std::byte* data) {
-  return reinterpret_cast<std::uintptr_t>(data) % kAlignment == 0;
-}
-
-TimePoint deadline_after(Duration timeout) {
-  return timeout == Duration::max() ? TimePoint::max() : std::chrono::steady_clock::now() + timeout;
-}
-
-Duration time_left(TimePoint deadline) {
-  if (deadline == TimePoint::max()) return Duration::max();
-  return std::max(Duration::zero(), Duration(deadline - std::chrono::steady_clock::now()));
-}
 
 }  // namespace
 
@@ -97,18 +50,12 @@ class Executor::State {
   std::optional<FunctionId> find(std::string_view name) const;
 
  private:
-  StatusOr<> bind(const BoundFunction& target, std::span<const BufferView> arguments,
+  StatusOr<> bind(FunctionId id, std::span<const BufferView> arguments,
                   const ExecuteOptions& options, const Event& ready, Invocation& invocation);
-  StatusOr<> check_argument(const BoundFunction& target, std::size_t i,
-                            const BufferView& view) const;
-  StatusOr<> bind_outputs(const Event& ready, Invocation& invocation);
-  Buffer take_donated(const OutputType& output, const Event& ready, Invocation& invocation);
   StatusOr<> run(Invocation& invocation);
   StatusOr<> run_locked(Invocation& invocation);
-  StatusOr<> wait_for_inputs(const Invocation& invocation) const;
   StatusOr<> place_arguments(Invocation& invocation, std::span<std::byte*> pointers);
   StatusOr<> ensure_workspace(const BoundFunction& target);
-  void append_views(const Invocation& invocation, std::vector<BufferView>& views) const;
   void serve_queue();
 
   const DeviceCluster cluster_;
@@ -148,22 +95,16 @@ StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modu
     HYP_TRY(auto program,
             Program::load(std::move(module), loader.get(), cluster_.instance().profiler()));
     for (const Function& function : program->module().functions) {
-      BoundFunction bound{program.get(), &function, nullptr, {}, {}};
-      bound.label =
-          &cluster_.instance().profiler().label({.name = function.name, .category = "run"});
-      for (const TensorType& type : function.arguments) {
-        HYP_TRY(auto desc, ViewDesc::dense(type.dtype, type.dims));
-        bound.arguments.push_back(std::move(desc));
-      }
-      for (const OutputType& output : function.outputs) {
-        HYP_TRY(auto desc, ViewDesc::dense(output.type.dtype, output.type.dims));
-        bound.outputs.push_back(std::move(desc));
-      }
+      HYP_TRY(BoundFunction bound,
+              BoundFunction::make(*program, function, cluster_.instance().profiler()));
       const FunctionId id{static_cast<std::uint32_t>(functions_.size())};
       if (!names_.emplace(function.name, id).second) {
         return error_status(Code::already_exists,
                             format("two functions are named '{}'", function.name));
       }
+      HYP_LOG("runtime", debug,
+              format("loaded '{}': arena {} bytes, scratch {} bytes a thread", function.name,
+                     program->module().plans[function.plan].arena_bytes, program->scratch_bytes()));
       functions_.push_back(std::move(bound));
     }
     programs_.push_back(std::move(program));
@@ -176,91 +117,17 @@ std::optional<FunctionId> Executor::State::find(std::string_view name) const {
   return found == names_.end() ? std::nullopt : std::optional(found->second);
 }
 
-// ---- Binding: everything that can be refused is refused here, before anything is donated. ----
+// ---- Running ----
 
-StatusOr<> Executor::State::check_argument(const BoundFunction& target, std::size_t i,
-                                           const BufferView& view) const {
-  const ViewDesc& expected = *target.arguments[i];
-  const auto refuse = [&](Code code, std::string_view problem, std::string_view advice) {
-    return error_status(code, format("argument {} of '{}' {}", i, target.function->name, problem),
-                        {}, std::string(advice));
-  };
-  if (!view) return refuse(Code::invalid_argument, "is empty", "pass a value");
-  if (view.buffer().spent()) {
-    return refuse(Code::failed_precondition, "was donated to an earlier execution",
-                  "use that execution's outputs, or do not donate a value that is needed later");
-  }
-  const ViewDesc& actual = view.desc();
-  if (&actual != &expected && (actual.dtype != expected.dtype || actual.dims != expected.dims)) {
-    return refuse(Code::invalid_argument,
-                  format("is {}, expected {}", type_text(actual.dtype, actual.dims),
-                         type_text(expected.dtype, expected.dims)),
-                  "");
-  }
-  if (view.buffer().device() != device_) {
-    return refuse(
-        Code::invalid_argument,
-        format("is on {}, the executor runs on another device", view.buffer().device().name()),
-        "copy it there first");
-  }
-  return {};
-}
-
-StatusOr<> Executor::State::bind(const BoundFunction& target, std::span<const BufferView> arguments,
+StatusOr<> Executor::State::bind(FunctionId id, std::span<const BufferView> arguments,
                                  const ExecuteOptions& options, const Event& ready,
                                  Invocation& invocation) {
-  if (arguments.size() != target.arguments.size()) {
-    return error_status(Code::invalid_argument,
-                        format("'{}' takes {} arguments, got {}", target.function->name,
-                               target.arguments.size(), arguments.size()));
-  }
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    HYP_TRY_VOID(check_argument(target, i, arguments[i]));
-  }
-  invocation.target = &target;
-  invocation.deadline = deadline_after(options.timeout);
-  invocation.call_location = options.call_location;
-  invocation.wait_for.assign(options.wait_for.begin(), options.wait_for.end());
-  for (const BufferView& view : arguments) {
-    invocation.arguments.push_back(view);
-    view.buffer().begin_use();
-  }
-  return bind_outputs(ready, invocation);
-}
-
-StatusOr<> Executor::State::bind_outputs(const Event& ready, Invocation& invocation) {
-  const BoundFunction& target = *invocation.target;
-  for (std::size_t i = 0; i < target.outputs.size(); ++i) {
-    Buffer buffer = take_donated(target.function->outputs[i], ready, invocation);
-    if (!buffer) {
-      HYP_TRY(buffer, Buffer::allocate(device_, target.outputs[i]->bytes, ready));
-    }
-    invocation.outputs.push_back(std::move(buffer));
-  }
-  // What no output could use is spent all the same, so that a program does not come to depend on
-  // chance.
-  for (const BufferView& view : invocation.arguments) {
-    if (view.donated()) view.buffer().spend();
-  }
+  HYP_CHECK(id.index < functions_.size(), "a function of another executor");
+  HYP_TRY_VOID(invocation.bind(functions_[id.index], device_, arguments, options, ready));
+  counters_.donations_used.fetch_add(invocation.donations_used, std::memory_order_relaxed);
+  counters_.donations_missed.fetch_add(invocation.donations_missed, std::memory_order_relaxed);
   return {};
 }
-
-// Only a whole buffer can change hands.
-Buffer Executor::State::take_donated(const OutputType& output, const Event& ready,
-                                     Invocation& invocation) {
-  if (output.donor < 0) return {};
-  const auto donor = static_cast<std::size_t>(output.donor);
-  const BufferView& view = invocation.arguments[donor];
-  if (!view.donated()) return {};
-  const bool whole = view.desc().is_dense && view.offset() == 0 &&
-                     view.desc().bytes == view.buffer().bytes() && is_aligned(view.data());
-  Buffer taken = whole ? view.buffer().take_over(ready) : Buffer();
-  auto& counter = taken ? counters_.donations_used : counters_.donations_missed;
-  counter.fetch_add(1, std::memory_order_relaxed);
-  return taken;
-}
-
-// ---- Running ----
 
 StatusOr<> Executor::State::run(Invocation& invocation) {
   StatusOr<> result = run_locked(invocation);
@@ -275,7 +142,7 @@ StatusOr<> Executor::State::run(Invocation& invocation) {
 StatusOr<> Executor::State::run_locked(Invocation& invocation) {
   const BoundFunction& target = *invocation.target;
   const std::uint32_t plan = target.function->plan;
-  HYP_TRY_VOID(wait_for_inputs(invocation));
+  HYP_TRY_VOID(invocation.wait_for_inputs());
   HYP_TRY_VOID(ensure_workspace(target));
   HYP_TRY_VOID(place_arguments(invocation, target.program->arguments(plan)));
   const std::span<std::byte*> outputs = target.program->outputs(plan);
@@ -292,17 +159,6 @@ StatusOr<> Executor::State::run_locked(Invocation& invocation) {
   counters_.launches.fetch_add(context.launches, std::memory_order_relaxed);
   counters_.forks.fetch_add(context.forks, std::memory_order_relaxed);
   return result;
-}
-
-StatusOr<> Executor::State::wait_for_inputs(const Invocation& invocation) const {
-  for (const Event& event : invocation.wait_for) {
-    HYP_TRY_VOID(event.wait(time_left(invocation.deadline)));
-  }
-  for (const BufferView& view : invocation.arguments) {
-    if (view.ready().ready() && view.ready().error() == nullptr) continue;
-    HYP_TRY_VOID(view.ready().wait(time_left(invocation.deadline)));
-  }
-  return {};
 }
 
 StatusOr<> Executor::State::place_arguments(Invocation& invocation,
@@ -346,17 +202,9 @@ StatusOr<> Executor::State::ensure_workspace(const BoundFunction& target) {
   return {};
 }
 
-void Executor::State::append_views(const Invocation& invocation,
-                                   std::vector<BufferView>& views) const {
-  for (std::size_t i = 0; i < invocation.outputs.size(); ++i) {
-    views.emplace_back(invocation.outputs[i], invocation.target->outputs[i]);
-  }
-}
-
 StatusOr<> Executor::State::execute_now(FunctionId id, std::span<const BufferView> arguments,
                                         std::vector<BufferView>& outputs,
                                         const ExecuteOptions& options) {
-  HYP_CHECK(id.index < functions_.size(), "a function of another executor");
   HYP_TRY_VOID(drain(options.timeout));
   std::lock_guard lock(run_mutex_);
   // Whatever happens, nothing of this call stays behind.
@@ -364,10 +212,10 @@ StatusOr<> Executor::State::execute_now(FunctionId id, std::span<const BufferVie
     Invocation& invocation;
     ~Clear() { invocation.clear(); }
   } const clear{now_};
-  HYP_TRY_VOID(bind(functions_[id.index], arguments, options, Event(), now_));
+  HYP_TRY_VOID(bind(id, arguments, options, Event(), now_));
   HYP_TRY_VOID(run(now_));
   outputs.clear();
-  append_views(now_, outputs);
+  now_.append_views(outputs);
   return {};
 }
 
@@ -375,14 +223,12 @@ StatusOr<> Executor::State::execute_now(FunctionId id, std::span<const BufferVie
 
 StatusOr<Execution> Executor::State::execute(FunctionId id, std::span<const BufferView> arguments,
                                              const ExecuteOptions& options) {
-  HYP_CHECK(id.index < functions_.size(), "a function of another executor");
   auto queued = std::make_unique<Queued>();
   Execution execution{{}, queued->done.event()};
   {
     std::lock_guard lock(queue_mutex_);
-    HYP_TRY_VOID(
-        bind(functions_[id.index], arguments, options, execution.done, queued->invocation));
-    append_views(queued->invocation, execution.outputs);
+    HYP_TRY_VOID(bind(id, arguments, options, execution.done, queued->invocation));
+    queued->invocation.append_views(execution.outputs);
     queue_.push_back(std::move(queued));
     if (!thread_.joinable()) thread_ = std::thread([this] { serve_queue(); });
   }
@@ -423,7 +269,7 @@ StatusOr<> Executor::State::drain(Duration timeout) {
   if (idle()) return {};
   if (timeout == Duration::max()) {
     idle_.wait(lock, idle);
-  } else if (!idle_.wait_until(lock, std::chrono::system_clock::now() + timeout, idle)) {
+  } else if (!idle_.wait_until(lock, std::chrono::steady_clock::now() + timeout, idle)) {
     return error_status(Code::deadline_exceeded, format("{} executions are still in flight",
                                                         queue_.size() + (busy_ ? 1 : 0)));
   }
