@@ -168,7 +168,9 @@ std::vector<LabelTotal> Profiler::totals() const {
       totals.push_back({info, count, ticks * scale});
     }
   }
-  std::ranges::stable_sort(totals, std::greater(), &LabelTotal::seconds);
+  std::ranges::sort(totals, [](const LabelTotal& a, const LabelTotal& b) {
+    return std::tie(b.seconds, a.label) < std::tie(a.seconds, b.label);
+  });
   return totals;
 }
 

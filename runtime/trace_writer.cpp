@@ -11,6 +11,7 @@
 #include <map>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "ir/support/file.hpp"
@@ -65,8 +66,9 @@ class TraceWriter {
       intern(categories_, record.label->info().category);
     }
     // Begin order on each track; of two that begin together the longer one encloses the other.
-    std::ranges::stable_sort(records_, [](const ProfileRecord& a, const ProfileRecord& b) {
-      return std::tuple(a.thread, a.start, b.end) < std::tuple(b.thread, b.start, a.end);
+    std::ranges::sort(records_, [](const ProfileRecord& a, const ProfileRecord& b) {
+      return std::tie(a.thread, a.start, b.end, a.label->info()) <
+             std::tie(b.thread, b.start, a.end, b.label->info());
     });
   }
 
