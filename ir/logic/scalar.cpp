@@ -17,15 +17,16 @@ Scalar same(std::string_view name, std::initializer_list<Scalar> args) {
   return make(name, args.begin()->dtype(), args);
 }
 
-Scalar number(Scalar like, double value) { return {like.pool, like.pool->literal(like.dtype(), value)}; }
-Scalar integer(Scalar like, int value) {
-  return {like.pool, like.pool->literal_integer(like.dtype(), value)};
-}
 Scalar comparison(Scalar a, Scalar b, std::int64_t direction) {
   return make("compare", DType::bool_, {a, b}, direction);
 }
 
 }  // namespace
+
+Scalar number(Scalar like, double value) { return {like.pool, like.pool->literal(like.dtype(), value)}; }
+Scalar integer(Scalar like, std::int64_t value) {
+  return {like.pool, like.pool->literal_integer(like.dtype(), value)};
+}
 
 Scalar operator+(Scalar a, Scalar b) { return same("add", {a, b}); }
 Scalar operator-(Scalar a, Scalar b) { return same("sub", {a, b}); }
@@ -43,6 +44,8 @@ Scalar operator^(Scalar a, Scalar b) { return same("xor", {a, b}); }
 Scalar operator~(Scalar a) { return same("not", {a}); }
 Scalar operator<<(Scalar a, int bits) { return same("shl", {a, integer(a, bits)}); }
 Scalar operator>>(Scalar a, int bits) { return same("shr", {a, integer(a, bits)}); }
+Scalar operator<<(Scalar a, Scalar bits) { return same("shl", {a, bits}); }
+Scalar operator>>(Scalar a, Scalar bits) { return same("shr", {a, bits}); }
 Scalar operator==(Scalar a, Scalar b) { return comparison(a, b, 0); }
 Scalar operator!=(Scalar a, Scalar b) { return comparison(a, b, 1); }
 Scalar operator<(Scalar a, Scalar b) { return comparison(a, b, 2); }
@@ -66,11 +69,9 @@ Scalar cast(Scalar a, DType dtype) { return a.dtype() == dtype ? a : make("cast"
 Scalar bitcast(Scalar a, DType dtype) { return a.dtype() == dtype ? a : make("bitcast", dtype, {a}); }
 Scalar is_nan(Scalar a) { return a != a; }
 
-Scalar polynomial(Scalar x, std::initializer_list<double> coefficients) {
-  Scalar sum = number(x, *coefficients.begin());
-  for (auto c = coefficients.begin() + 1; c != coefficients.end(); ++c) {
-    sum = fma(sum, x, number(x, *c));
-  }
+Scalar polynomial(Scalar x, std::span<const double> coefficients) {
+  Scalar sum = number(x, coefficients.front());
+  for (double coefficient : coefficients.subspan(1)) sum = fma(sum, x, number(x, coefficient));
   return sum;
 }
 

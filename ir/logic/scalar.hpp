@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,8 @@ Scalar operator^(Scalar a, Scalar b);
 Scalar operator~(Scalar a);
 Scalar operator<<(Scalar a, int bits);
 Scalar operator>>(Scalar a, int bits);  // arithmetic for signed, logical for unsigned
+Scalar operator<<(Scalar a, Scalar bits);
+Scalar operator>>(Scalar a, Scalar bits);
 // Comparisons give bool.
 Scalar operator==(Scalar a, Scalar b);
 Scalar operator!=(Scalar a, Scalar b);
@@ -74,9 +77,15 @@ Scalar select(Scalar condition, Scalar on_true, Scalar on_false);
 Scalar cast(Scalar a, DType dtype);
 Scalar bitcast(Scalar a, DType dtype);
 Scalar is_nan(Scalar a);  // a != a
+// A number of the dtype of `like`.
+Scalar number(Scalar like, double value);
+Scalar integer(Scalar like, std::int64_t value);
 
 // c[0]*x^(n-1) + ... + c[n-1], highest power first, by Horner's rule with fma.
-Scalar polynomial(Scalar x, std::initializer_list<double> coefficients);
+Scalar polynomial(Scalar x, std::span<const double> coefficients);
+inline Scalar polynomial(Scalar x, std::initializer_list<double> coefficients) {
+  return polynomial(x, std::span(coefficients.begin(), coefficients.size()));
+}
 // Another op's scalar function: call("exp", x).
 Scalar call(std::string_view op, std::initializer_list<Scalar> arguments);
 inline Scalar call(std::string_view op, Scalar x) { return call(op, {x}); }
