@@ -1,24 +1,58 @@
 #include "frontend/engine.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 
+#include "codegen/driver/compile.hpp"
+#include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
-#include "runtime/instance.hpp"
+#include "ir/support/format.hpp"
+#include "runtime/cluster.hpp"
 
 namespace hyperion::frontend {
 namespace {
 
-std::atomic<EngineKind> current_engine{EngineKind::interpreter};
+using Clock = std::chrono::steady_clock;
 
-struct DeviceHolder {
+// Everything process-wide about engines, behind one lock.
+struct EngineState {
   std::mutex mutex;
+  EngineOptions options;
   std::shared_ptr<runtime::Instance> instance;
+  std::unique_ptr<runtime::DiskCache> cache;
+  bool is_cache_open = false;
 
-  static DeviceHolder& get() {
-    static DeviceHolder* holder = new DeviceHolder;
-    return *holder;
+  static EngineState& get() {
+    static EngineState* state = new EngineState;
+    return *state;
   }
+
+  // Null when the cache is off.
+  runtime::DiskCache* disk_cache() {
+    if (!is_cache_open) {
+      is_cache_open = true;
+      const std::string producer = format("hyperion {} {}", codegen::kCodegenVersion, codegen::host_target().key());
+      if (options.use_disk_cache) {
+        cache = std::make_unique<runtime::DiskCache>(runtime::CacheOptions{options.cache_folder, producer});
+      }
+    }
+    return cache.get();
+  }
+};
+
+std::atomic<std::uint64_t> compiled_count{0}, from_disk_count{0};
+std::atomic<std::int64_t> load_nanoseconds{0}, run_nanoseconds{0};
+
+// Adds the time until the end of the scope.
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::atomic<std::int64_t>& total) : total_(total), start_(Clock::now()) {}
+  ~Stopwatch() { total_ += std::chrono::nanoseconds(Clock::now() - start_).count(); }
+
+ private:
+  std::atomic<std::int64_t>& total_;
+  Clock::time_point start_;
 };
 
 class InterpretedFunction : public Executable {
@@ -27,6 +61,7 @@ class InterpretedFunction : public Executable {
       : module_(std::move(module)), function_(function) {}
 
   StatusOr<std::vector<Array>> run(std::span<const Array> arguments) override {
+    const Stopwatch watch(run_nanoseconds);
     std::vector<LiteralPtr> literals;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
       HYP_TRY(const std::span<const std::byte> bytes, arguments[k].host_bytes());
@@ -37,6 +72,10 @@ class InterpretedFunction : public Executable {
     for (const LiteralPtr& result : results) {
       HYP_TRY(arrays.emplace_back(), make_array(*result));
     }
+    // Donation means the same on every engine: the argument is spent.
+    for (const Array& argument : arguments) {
+      if (argument.donated()) argument.buffer().take_over({});
+    }
     return arrays;
   }
 
@@ -45,29 +84,115 @@ class InterpretedFunction : public Executable {
   const ir::Function& function_;
 };
 
+class CompiledFunction : public Executable {
+ public:
+  CompiledFunction(std::unique_ptr<runtime::Executor> executor, runtime::FunctionId function)
+      : executor_(std::move(executor)), function_(function) {}
+
+  StatusOr<std::vector<Array>> run(std::span<const Array> arguments) override {
+    const Stopwatch watch(run_nanoseconds);
+    std::vector<Array> outputs;
+    HYP_TRY_VOID(executor_->execute_now(function_, arguments, outputs));
+    return outputs;
+  }
+  const runtime::Executor* executor() const override { return executor_.get(); }
+
+ private:
+  std::unique_ptr<runtime::Executor> executor_;
+  runtime::FunctionId function_;
+};
+
+// What the code depends on: the function (its callees are named after their content), the target, and the options. The
+// target and the version of code generation are the cache's producer.
+Hash128 code_key(const ir::Module& module, const ir::Function& function, const codegen::DriverOptions& options) {
+  std::string text = format("{} {} {}", function.name, options.threads, options.fast);
+  for (const auto& member : module.functions()) text += ir::structural_hash(*member).hex();
+  return hash_text(text);
+}
+
+StatusOr<runtime::Module> compile_or_find(const ir::Module& module, const ir::Function& function,
+                                          const codegen::DriverOptions& options) {
+  runtime::DiskCache* cache;
+  {
+    std::lock_guard lock(EngineState::get().mutex);
+    cache = EngineState::get().disk_cache();
+  }
+  const Hash128 key = code_key(module, function, options);
+  if (cache != nullptr) {
+    if (const auto stored = cache->get(key)) {
+      if (auto parsed = runtime::Module::parse(*stored)) {
+        ++from_disk_count;
+        return *std::move(parsed);
+      }
+    }
+  }
+  const std::unique_ptr<ir::Module> copy = module.clone();
+  HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options));
+  ++compiled_count;
+  if (cache != nullptr) cache->put(key, compiled.serialize());
+  return compiled;
+}
+
+StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function) {
+  const std::shared_ptr<runtime::Instance> home = instance();
+  codegen::DriverOptions options;
+  options.threads = home->devices()[0].threads();
+  options.fast = engine_options().fast;
+  HYP_TRY(runtime::Module compiled, compile_or_find(module, function, options));
+  HYP_TRY(auto executor, runtime::Executor::create(runtime::DeviceCluster::local(home),
+                                                   {std::make_shared<const runtime::Module>(std::move(compiled))}));
+  const std::optional<runtime::FunctionId> entry = executor->find(function.name);
+  if (!entry) return error_status(Code::internal, "the compiled module lacks its function", function.name);
+  return std::make_shared<CompiledFunction>(std::move(executor), *entry);
+}
+
 }  // namespace
 
-EngineKind engine_kind() { return current_engine; }
-void set_engine(EngineKind kind) { current_engine = kind; }
+const EngineOptions& engine_options() { return EngineState::get().options; }
+
+void set_engine(EngineOptions options) {
+  EngineState& state = EngineState::get();
+  std::lock_guard lock(state.mutex);
+  const bool same_cache = options.use_disk_cache == state.options.use_disk_cache &&
+                          options.cache_folder == state.options.cache_folder;
+  if (!same_cache) {
+    state.cache.reset();
+    state.is_cache_open = false;
+  }
+  state.options = std::move(options);
+}
 
 std::shared_ptr<runtime::Instance> instance() {
-  DeviceHolder& holder = DeviceHolder::get();
-  std::lock_guard lock(holder.mutex);
-  if (!holder.instance) holder.instance = runtime::Instance::create();
-  return holder.instance;
+  EngineState& state = EngineState::get();
+  std::lock_guard lock(state.mutex);
+  if (!state.instance) state.instance = runtime::Instance::create();
+  if (!state.instance->code_loader()) state.instance->set_code_loader(codegen::llvm_code_loader());
+  return state.instance;
 }
 
 void set_instance(std::shared_ptr<runtime::Instance> replacement) {
-  DeviceHolder& holder = DeviceHolder::get();
-  std::lock_guard lock(holder.mutex);
-  holder.instance = std::move(replacement);
+  std::lock_guard lock(EngineState::get().mutex);
+  EngineState::get().instance = std::move(replacement);
 }
 
-StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function,
-                                           const std::vector<bool>&) {
+StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function) {
+  const Stopwatch watch(load_nanoseconds);
   const ir::Function* found = module->find(function);
   HYP_CHECK(found != nullptr, "the function to load is not in its module");
+  if (engine_options().kind == EngineKind::compiled) return load_compiled(*module, *found);
   return std::make_shared<InterpretedFunction>(std::move(module), *found);
+}
+
+EngineStatistics engine_statistics() {
+  return {compiled_count, from_disk_count, 1e-9 * static_cast<double>(load_nanoseconds.load()),
+          1e-9 * static_cast<double>(run_nanoseconds.load())};
+}
+
+std::optional<runtime::CacheStatistics> disk_cache_statistics() {
+  EngineState& state = EngineState::get();
+  std::lock_guard lock(state.mutex);
+  if (!state.cache) return std::nullopt;
+  return state.cache->statistics();
 }
 
 StatusOr<Array> make_array(Type type, std::span<const std::byte> bytes) {

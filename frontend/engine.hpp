@@ -1,20 +1,25 @@
 // engine.hpp: the one door from recorded programs to something that runs them.
 //
-// The frontend builds a module, asks the engine to load one of its functions, and keeps the Executable in a cache. Two
-// engines exist: `compiled`, the default, and `interpreter`, which evaluates definitions element by element and is what
-// tests compare with. Nothing else in the frontend knows which one is in use.
+// The frontend builds a module, asks the engine to load one of its functions, and keeps the Executable in a cache of its
+// own. Two engines exist: `compiled`, the default, which generates code, keeps it on disk and runs it on the device of the
+// instance; and `interpreter`, which evaluates definitions element by element and is what tests compare with. Both give
+// the same bits. Nothing else in the frontend knows which one is in use.
 //
 // Thread safety: all functions; an Executable may run on several threads at once.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "ir/module.hpp"
 #include "ir/support/status.hpp"
+#include "runtime/cache.hpp"
+#include "runtime/executor.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/memory/buffer.hpp"
 
@@ -26,32 +31,51 @@ using Array = runtime::BufferView;
 class Executable {
  public:
   virtual ~Executable() = default;
-  // One dense array per parameter; gives one per result. Donated arguments are spent afterwards.
+  // One dense array per parameter; gives one per result. A result may take over the memory of a donated argument, which
+  // is spent afterwards.
   virtual StatusOr<std::vector<Array>> run(std::span<const Array> arguments) = 0;
+  // The compiled engine's executor, for profiles; null otherwise.
+  virtual const runtime::Executor* executor() const { return nullptr; }
 };
 
 enum class EngineKind : std::uint8_t { compiled, interpreter };
 
-// The engine of this process. Changing it drops no cached executables: those belong to the engine that made them.
-EngineKind engine_kind();
-void set_engine(EngineKind kind);
+struct EngineOptions {
+  EngineKind kind = EngineKind::compiled;
+  // Where compiled code is kept between runs: empty is runtime::default_cache_folder().
+  bool use_disk_cache = true;
+  std::string cache_folder;
+  bool fast = false;  // rewrites that hold over the reals only
+};
+
+// The engine of this process. A change concerns what is loaded from then on.
+const EngineOptions& engine_options();
+void set_engine(EngineOptions options);
 
 // For tests: another engine until the end of the scope.
 class ScopedEngine {
  public:
-  explicit ScopedEngine(EngineKind kind) : previous_(engine_kind()) { set_engine(kind); }
+  explicit ScopedEngine(EngineOptions options) : previous_(engine_options()) { set_engine(std::move(options)); }
   ~ScopedEngine() { set_engine(previous_); }
   ScopedEngine(const ScopedEngine&) = delete;
   ScopedEngine& operator=(const ScopedEngine&) = delete;
 
  private:
-  EngineKind previous_;
+  EngineOptions previous_;
 };
 
-// Makes `function` of `module` ready to run. A result may take over the memory of a donated argument.
-StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module,
-                                           std::string_view function,
-                                           const std::vector<bool>& donated = {});
+// Makes `function` of `module` ready to run.
+StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function);
+
+struct EngineStatistics {
+  std::uint64_t compiled = 0;   // functions for which code was generated
+  std::uint64_t from_disk = 0;  // functions whose code was found on disk
+  double load_seconds = 0;      // spent on both
+  double run_seconds = 0;
+};
+EngineStatistics engine_statistics();
+// Of the disk cache; nothing when it is off.
+std::optional<runtime::CacheStatistics> disk_cache_statistics();
 
 // Where tensors live: the first device of this instance. It is made on first use with default options; a program that
 // wants others sets it before it makes a tensor. Tensors of an earlier instance stay valid.

@@ -114,7 +114,7 @@ class ExecutableCache {
 
   std::shared_ptr<Executable> find_or_load(std::unique_ptr<ir::Function> function, Location where) {
     const Hash128 hash = ir::structural_hash(*function);
-    const std::uint64_t key = hash_combine(hash.low, static_cast<std::uint64_t>(engine_kind()));
+    const std::uint64_t key = hash_combine(hash.low, static_cast<std::uint64_t>(engine_options().kind) * 2 + engine_options().fast);
     if (const auto found = index_.find(key); found != index_.end() &&
         found->second->hash == hash && ir::structurally_equal(*found->second->function, *function)) {
       entries_.splice(entries_.begin(), entries_, found->second);

@@ -227,7 +227,7 @@ std::vector<Tensor> JitCache::run(JitEntry& entry, std::span<const Tensor> argum
   {
     std::lock_guard lock(graph_mutex());
     if (!entry.executable) {
-      auto executable = load(entry.traced.module, entry.traced.function->name, entry.donated);
+      auto executable = load(entry.traced.module, entry.traced.function->name);
       if (!executable) raise(where_, executable.error());
       entry.executable = *std::move(executable);
     }

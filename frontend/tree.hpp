@@ -41,6 +41,9 @@ inline constexpr bool is_std_array<std::array<T, N>> = true;
 
 template <class T>
 concept Static = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string>;
+// A small type with constructors that is static nevertheless: it lists what it is made of as a std::tuple.
+template <class T>
+concept StaticMembers = requires(const T& value) { value.static_members(); };
 template <class T>
 concept Transparent = requires { typename T::transparent_tree; };
 
@@ -60,6 +63,8 @@ void visit(T& value, V& visitor) {
     if (!value.is_empty()) visitor.tensor(value);
   } else if constexpr (Static<Value>) {
     visitor.constant(value);
+  } else if constexpr (StaticMembers<Value>) {
+    std::apply([&](const auto&... members) { (visitor.constant(members), ...); }, value.static_members());
   } else if constexpr (is_instance<Value, std::optional>) {
     visitor.size(value.has_value() ? 1 : 0);
     if (value) visit(*value, visitor);

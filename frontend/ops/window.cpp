@@ -1,12 +1,6 @@
 #include "frontend/ops/window.hpp"
 
-#include <limits>
-
-#include "frontend/ops/creation.hpp"
-#include "frontend/ops/elementwise.hpp"
 #include "frontend/ops/recording.hpp"
-#include "frontend/ops/reduce.hpp"
-#include "frontend/ops/shape.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion {
@@ -52,25 +46,15 @@ Tensor convolve(std::string_view name, const Operand& operand, const Tensor& wei
   return frontend::apply(op, {both.lhs, both.rhs}, std::move(attributes), where);
 }
 
-// All windows of a pooling op, [..., h', w', kh, kw].
-Tensor pooling_windows(std::string_view name, const Tensor& x, Pair kernel, const PoolOptions& options, double padding,
-                       Location where) {
-  if (x.rank() < 2) raise(where, "tensor.axis", format("{}: needs two axes, got {}", name, x.type().text()));
-  if (kernel.height < 1 || kernel.width < 1 || options.padding.height < 0 || options.padding.width < 0 ||
-      options.stride.height < 0 || options.stride.width < 0) {
-    raise(where, "tensor.window", format("{}: sizes of the kernel, stride and padding cannot be negative", name));
-  }
-  Tensor padded = x;
-  if (options.padding.height != 0 || options.padding.width != 0) {
-    std::vector<std::int64_t> around(static_cast<std::size_t>(x.rank()), 0);
-    around[around.size() - 2] = options.padding.height;
-    around.back() = options.padding.width;
-    padded = pad(x, around, around, padding);
-  }
+ir::Attributes pooling(Pair kernel, const PoolOptions& options) {
   const Pair stride{options.stride.height == 0 ? kernel.height : options.stride.height,
                     options.stride.width == 0 ? kernel.width : options.stride.width};
-  return sliding_window(padded, {-2, -1}, {kernel.height, kernel.width}, {stride.height, stride.width},
-                        {options.dilation.height, options.dilation.width});
+  const ir::Integers padding{options.padding.height, options.padding.width};
+  return {{"dilations", ir::Integers{options.dilation.height, options.dilation.width}},
+          {"padding_high", padding},
+          {"padding_low", padding},
+          {"strides", ir::Integers{stride.height, stride.width}},
+          {"window", ir::Integers{kernel.height, kernel.width}}};
 }
 
 }  // namespace
@@ -95,21 +79,17 @@ Tensor sliding_window(Operand operand, Axes axes, std::vector<std::int64_t> size
 }
 
 Tensor max_pool2d(Operand operand, Pair kernel, PoolOptions options) {
-  const frontend::UserLine line(operand.where());
+  static const ir::OpDefinition& op = ir::op("max_pool");
   const Tensor x = tensor_of("max_pool2d", operand);
-  const double lowest = -std::numeric_limits<double>::infinity();  // of integers: the smallest one
-  return max(pooling_windows("max_pool2d", x, kernel, options, lowest, operand.location()), {-2, -1});
+  return frontend::apply(op, {x.ref()}, pooling(kernel, options), operand.location());
 }
 
 Tensor avg_pool2d(Operand operand, Pair kernel, PoolOptions options) {
-  const frontend::UserLine line(operand.where());
+  static const ir::OpDefinition& op = ir::op("avg_pool");
   const Tensor x = tensor_of("avg_pool2d", operand);
-  const Location where = operand.location();
-  const Tensor total = sum(pooling_windows("avg_pool2d", x, kernel, options, 0, where), {-2, -1});
-  if (options.count_include_pad) return total / static_cast<double>(kernel.height * kernel.width);
-  const Shape shape = x.shape();
-  const Tensor one = ones({shape[shape.size() - 2], shape.back()}, x.dtype());
-  return total / sum(pooling_windows("avg_pool2d", one, kernel, options, 0, where), {-2, -1});
+  ir::Attributes attributes = pooling(kernel, options);
+  attributes.set("count_include_pad", options.count_include_pad);
+  return frontend::apply(op, {x.ref()}, std::move(attributes), operand.location());
 }
 
 }  // namespace hyperion

@@ -1,7 +1,7 @@
 // window.hpp: convolutions and pooling. Tensors are [batch, channels, spatial...], as in PyTorch.
 #pragma once
 
-#include <array>
+#include <tuple>
 
 #include "frontend/tensor.hpp"
 
@@ -12,6 +12,7 @@ struct Pair {
   std::int64_t height, width;
   constexpr Pair(std::int64_t both) : height(both), width(both) {}  // NOLINT: a number is a pair
   constexpr Pair(std::int64_t h, std::int64_t w) : height(h), width(w) {}
+  auto static_members() const { return std::tuple(height, width); }
 };
 
 // Zeros around the input. `same` keeps the size where the stride is 1 (the odd one goes behind).
@@ -25,6 +26,7 @@ struct Padding {
     padding.is_same = true;
     return padding;
   }
+  auto static_members() const { return std::tuple(amount.height, amount.width, is_same); }
 };
 
 struct ConvOptions {

@@ -1,0 +1,21 @@
+// hyperion.hpp: all of the frontend that programs use.
+#pragma once
+
+#include "frontend/checkpoint.hpp"
+#include "frontend/nn/activations.hpp"
+#include "frontend/nn/init.hpp"
+#include "frontend/nn/layers.hpp"
+#include "frontend/nn/losses.hpp"
+#include "frontend/ops/creation.hpp"
+#include "frontend/ops/elementwise.hpp"
+#include "frontend/ops/indexing.hpp"
+#include "frontend/ops/linalg.hpp"
+#include "frontend/ops/reduce.hpp"
+#include "frontend/ops/shape.hpp"
+#include "frontend/ops/window.hpp"
+#include "frontend/optim/optimizers.hpp"
+#include "frontend/optim/schedules.hpp"
+#include "frontend/random.hpp"
+#include "frontend/tensor.hpp"
+#include "frontend/transforms.hpp"
+#include "frontend/tree.hpp"
