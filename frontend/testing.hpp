@@ -1,11 +1,18 @@
 // testing.hpp: what the tests of this room share.
 #pragma once
 
-#include <string>
+#include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "frontend/tensor.hpp"
 #include "ir/support/status.hpp"
 
 namespace hyperion::testing {
+
+using Doubles = std::vector<double>;
 
 // The message of the Error that `statement` throws, with the repository's folder removed and the expected line written as
 // <line>, without its column.
@@ -25,6 +32,23 @@ std::string error_of(F statement, int line) {
     return text;
   }
   return "(no error)";
+}
+
+// Each element within `tolerance` of the reference, relative to numbers of size one.
+inline void expect_close(const Tensor& actual, const Doubles& expected, double tolerance = 1e-6) {
+  const Doubles values = actual.to_vector<double>();
+  ASSERT_EQ(values.size(), expected.size()) << actual.type().text();
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const double scale = std::max(1.0, std::fabs(expected[k]));
+    EXPECT_NEAR(values[k] / scale, expected[k] / scale, tolerance) << "element " << k;
+  }
+}
+
+// Numbers that look arbitrary and are the same everywhere.
+inline Doubles numbers(std::size_t count, double phase) {
+  Doubles out;
+  for (std::size_t k = 0; k < count; ++k) out.push_back(std::sin(1.7 * static_cast<double>(k) + phase));
+  return out;
 }
 
 }  // namespace hyperion::testing
