@@ -24,8 +24,8 @@ OpDefinition op_asin() {
                              "Inverse sine in [-pi/2, pi/2]; NaN outside [-1, 1].",
                              floating_dtype, "a floating-point type");
   op.expand = expand_asin;
-  op.ulp_f32 = 2;
-  op.ulp_f64 = 1.5;
+  op.ulp_f32 = 2.2;
+  op.ulp_f64 = 2.2;
   op.is_expensive = true;
   op.jvp = [](JvpContext& c) { return only(c.tangent() / unary("sqrt", (1.0 - c.operand(0)) * (c.operand(0) + 1.0))); };
   op.example = "asin %x";
