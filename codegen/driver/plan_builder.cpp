@@ -52,14 +52,15 @@ class FunctionPlan {
   }
 
  private:
+  // Ops whose results are their operands under other names: a barrier orders compilation, not memory.
   bool is_alias(const Op& op) const {
-    return op.is("call") && groups_.at(op.attributes.symbol("callee")).is_alias;
+    return op.is("barrier") || (op.is("call") && groups_.at(op.attributes.symbol("callee")).is_alias);
   }
 
   // The value whose memory `value` is.
   ValueId storage(ValueId value) const {
     for (const Op* op = f_.producer(value); op != nullptr && is_alias(*op); op = f_.producer(value)) {
-      value = op->operands[0];
+      value = op->operands[f_.value(value).result_index];
     }
     return value;
   }

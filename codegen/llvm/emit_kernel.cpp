@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "codegen/llvm/contraction_convolution.hpp"
 #include "codegen/llvm/emit_primitive.hpp"
 #include "ir/ops/ops.hpp"
 #include "ir/support/format.hpp"
@@ -18,6 +19,8 @@ using ir::ValueId;
 using llvm::Value;
 
 constexpr std::int64_t kScratchAlignment = 64;
+
+bool is_anchor(const Op& op) { return op.is("contract") || op.is("convolve"); }
 
 // Translates the ops of blocks. The same class serves whole kernels and the epilogue of a contraction, which differ in
 // where buffers and masks come from.
@@ -36,7 +39,7 @@ class BlockEmitter {
     for (OpId id : kernel_.ops_of(block)) {
       const Op& op = kernel_.op(id);
       if (op.is("yield") || op.is("return")) return operands(op);
-      if (op.is("contract")) continue;  // its body is emitted on its own, after what stands around it
+      if (is_anchor(op)) continue;  // its body is emitted on its own, after what stands around it
       emit_op(op);
     }
     return {};
@@ -280,49 +283,76 @@ EmittedKernel emit_loops(IrModule& unit, const ir::Function& kernel, const std::
 
 // ---- contractions ---------------------------------------------------------------------------------------------
 
+int buffer_of(const ir::Function& kernel, const Op& op, int operand) {
+  return static_cast<int>(kernel.value(op.operands[static_cast<std::size_t>(operand)]).result_index);
+}
+
+int first_output(const ir::Function& kernel) {
+  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
+    if (kernel.roles[k] == ir::ParameterRole::out) return static_cast<int>(k);
+  }
+  HYP_CHECK(false, "a kernel without results");
+}
+
+DType output_dtype(const ir::Function& kernel) {
+  return kernel.type(kernel.parameters()[static_cast<std::size_t>(first_output(kernel))]).dtype();
+}
+
 ContractionSpec contraction_spec(const ir::Function& kernel, const Op& op, const std::string& symbol) {
   const ir::Attributes& a = op.attributes;
+  const DType dtype = kernel.type(op.operands[0]).dtype();
   ContractionSpec spec;
   spec.symbol = symbol;
   spec.batch = a.integers("batch");
   spec.rows = a.integer("rows");
   spec.columns = a.integer("columns");
   spec.depth = a.integer("depth");
-  const auto buffer = [&](int k) { return static_cast<int>(kernel.value(op.operands[static_cast<std::size_t>(k)]).result_index); };
-  const DType dtype = kernel.type(op.operands[0]).dtype();
-  spec.lhs = {.buffer = buffer(0), .dtype = dtype, .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"),
-              .batch = a.integers("lhs_batch")};
-  spec.rhs = {.buffer = buffer(1), .dtype = dtype, .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"),
-              .batch = a.integers("rhs_batch")};
-  // The body stores results; the generator needs to know the first output only to place partial sums and lanes.
-  std::int64_t batch_stride = spec.rows * spec.columns;
-  ContractionOutput output;
-  output.dtype = accumulation_dtype(dtype);
-  output.row = spec.columns;
-  output.column = 1;
+  spec.lhs = {.buffer = buffer_of(kernel, op, 0), .dtype = dtype, .free = a.integer("lhs_row"),
+              .depth = a.integer("lhs_depth"), .batch = a.integers("lhs_batch")};
+  spec.rhs = {.buffer = buffer_of(kernel, op, 1), .dtype = dtype, .free = a.integer("rhs_column"),
+              .depth = a.integer("rhs_depth"), .batch = a.integers("rhs_batch")};
+  ContractionOutput output{.buffer = first_output(kernel), .dtype = output_dtype(kernel), .row = spec.columns};
   output.batch.assign(spec.batch.size(), 0);
+  std::int64_t stride = spec.rows * spec.columns;
   for (std::size_t k = spec.batch.size(); k-- > 0;) {
-    output.batch[k] = batch_stride;
-    batch_stride *= spec.batch[k];
-  }
-  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
-    if (kernel.roles[k] == ir::ParameterRole::out) {
-      output.buffer = static_cast<int>(k);
-      output.dtype = kernel.type(kernel.parameters()[k]).dtype();
-      break;
-    }
+    output.batch[k] = stride;
+    stride *= spec.batch[k];
   }
   spec.outputs = {output};
+  spec.output_may_hold_partials = op.blocks.empty() && output.dtype == accumulation_dtype(dtype);
   spec.workspace_buffer = static_cast<int>(kernel.parameters().size());
   return spec;
 }
 
-StatusOr<EmittedKernel> emit_contract(IrModule& unit, const ir::Function& kernel, const Op& op,
-                                      const std::string& symbol, int threads) {
-  const ContractionSpec spec = contraction_spec(kernel, op, symbol);
-  const BlockId body = op.blocks[0];
+ConvolutionSpec convolution_spec(const ir::Function& kernel, const Op& op, const std::string& symbol) {
+  const auto list = [&](std::string_view name) -> const ir::Integers& { return op.attributes.integers(name); };
+  const auto axis = [](const ir::Integers& a) -> WindowAxis {
+    return {.output = a[0], .kernel = a[1], .input = a[2], .stride = a[3], .dilation = a[4], .input_dilation = a[5],
+            .padding = a[6], .lhs = a[7], .rhs = a[8]};
+  };
+  const ir::Integers &extents = list("extents"), &lhs = list("lhs"), &rhs = list("rhs"), &out = list("output");
+  const DType dtype = kernel.type(op.operands[0]).dtype();
+  ConvolutionSpec spec;
+  spec.symbol = symbol;
+  spec.batch = extents[0];
+  spec.groups = extents[1];
+  spec.in_channels = extents[2];
+  spec.out_channels = extents[3];
+  spec.height = axis(list("height"));
+  spec.width = axis(list("width"));
+  spec.lhs = {buffer_of(kernel, op, 0), dtype, lhs[0], lhs[1], lhs[2], lhs[3]};
+  spec.rhs = {buffer_of(kernel, op, 1), dtype, rhs[0], rhs[1], rhs[2], rhs[3]};
+  spec.outputs = {{first_output(kernel), output_dtype(kernel), out[0], out[1], out[2], out[3], out[4], 0}};
+  spec.output_may_hold_partials = op.blocks.empty() && output_dtype(kernel) == accumulation_dtype(dtype);
+  spec.workspace_buffer = static_cast<int>(kernel.parameters().size());
+  return spec;
+}
+
+// The body of the op as a hook, or none if the sums are stored as they are.
+ContractionHooks epilogue_hooks(const ir::Function& kernel, const Op& op) {
   ContractionHooks hooks;
-  hooks.epilogue = [&](EpilogueSite& site) {
+  if (op.blocks.empty()) return hooks;
+  hooks.epilogue = [&kernel, body = op.blocks[0]](EpilogueSite& site) {
     BlockEmitter emitter(kernel, site.builder);
     for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
       emitter.set(kernel.parameters()[k], buffer_pointer(site.builder, site.buffers, k));
@@ -337,8 +367,21 @@ StatusOr<EmittedKernel> emit_contract(IrModule& unit, const ir::Function& kernel
     emitter.emit_block(body);
     for (Value*& value : site.values) value = nullptr;  // the body stored everything itself
   };
-  const ContractionSchedule schedule = choose_schedule(spec, hooks, unit.target(), threads);
-  HYP_TRY(const ContractionPlan plan, emit_contraction(unit, spec, hooks, schedule));
+  return hooks;
+}
+
+StatusOr<EmittedKernel> emit_anchor(IrModule& unit, const ir::Function& kernel, const Op& op,
+                                    const std::string& symbol, int threads) {
+  const ContractionHooks hooks = epilogue_hooks(kernel, op);
+  if (op.is("contract")) {
+    const ContractionSpec spec = contraction_spec(kernel, op, symbol);
+    const ContractionSchedule schedule = choose_schedule(spec, hooks, unit.target(), threads);
+    HYP_TRY(const ContractionPlan plan, emit_contraction(unit, spec, hooks, schedule));
+    return EmittedKernel{plan.launches, plan.workspace_bytes, schedule.text()};
+  }
+  const ConvolutionSpec spec = convolution_spec(kernel, op, symbol);
+  const ConvolutionSchedule schedule = choose_schedule(spec, hooks, unit.target(), threads);
+  HYP_TRY(const ConvolutionPlan plan, emit_convolution(unit, spec, hooks, schedule));
   return EmittedKernel{plan.launches, plan.workspace_bytes, schedule.text()};
 }
 
@@ -348,7 +391,7 @@ StatusOr<EmittedKernel> emit_kernel(IrModule& module, const ir::Function& kernel
                                     std::int64_t tiles, int threads) {
   for (OpId id : kernel.ops()) {
     const Op& op = kernel.op(id);
-    if (op.is("contract")) return emit_contract(module, kernel, op, symbol, threads);
+    if (is_anchor(op)) return emit_anchor(module, kernel, op, symbol, threads);
   }
   return emit_loops(module, kernel, symbol, tiles);
 }

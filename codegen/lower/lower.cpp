@@ -462,7 +462,9 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  if (std::optional<Lowered> special = lower_contraction(group, target)) return std::move(*special);
+  for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
+    if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
+  }
   return MapLowering(group, compose(group), target).run();
 }
 

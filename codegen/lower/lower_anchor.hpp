@@ -9,6 +9,7 @@
 
 namespace hyperion::codegen {
 
-std::optional<Lowered> lower_contraction(const ir::Function& group, const LoweringTarget& target);
+std::optional<Lowered> lower_contraction(const ir::Function& group, const LoweringTarget& target);  // dot
+std::optional<Lowered> lower_convolution(const ir::Function& group, const LoweringTarget& target);  // conv and gradients
 
 }  // namespace hyperion::codegen

@@ -4,10 +4,8 @@
 // memory count as one; free axes that do not are batch axes of a factor that is the same for the other operand (stride
 // 0). Depth that has no single stride in both operands is left to the general lowering.
 #include <algorithm>
-#include <map>
 
-#include "codegen/lower/compose.hpp"
-#include "codegen/lower/kernel_writer.hpp"
+#include "codegen/lower/epilogue.hpp"
 #include "codegen/lower/lower_anchor.hpp"
 
 namespace hyperion::codegen {
@@ -18,9 +16,7 @@ using ir::Op;
 using ir::OpId;
 using ir::TermId;
 using ir::TermPool;
-using ir::Value;
 using ir::ValueId;
-using ir::VariableId;
 
 // Axes that iterate together: extent and the stride in each operand (0 where it is absent).
 struct Axis {
@@ -53,7 +49,6 @@ std::int64_t product(const std::vector<Axis>& axes) {
 struct Layout {
   std::vector<Axis> batch;  // of the contraction, outermost first
   Axis rows, columns, depth;
-  std::int64_t batch_size = 1, row_size = 1, column_size = 1;
 };
 
 class Reader {
@@ -73,9 +68,6 @@ class Reader {
     if (!columns.empty()) out.columns = columns.back();
     if (!depth.empty()) out.depth = depth.back();
     out.batch = joined(out.batch);
-    out.batch_size = product(out.batch);
-    out.row_size = out.rows.size;
-    out.column_size = out.columns.size;
     return out;
   }
 
@@ -109,122 +101,58 @@ class Reader {
   const Op& dot_;
 };
 
-class ContractionLowering {
- public:
-  ContractionLowering(const ir::Function& group, const Op& dot, Layout layout, const LoweringTarget& target)
-      : group_(group), dot_(dot), layout_(std::move(layout)), target_(target) {}
-
-  Lowered run() {
-    const auto inputs = static_cast<int>(group_.parameters().size());
-    Composition composed = compose(group_, Opaque{dot_.results[0], inputs});
-    Lowered out;
-    out.kernel = std::make_unique<ir::Function>(group_.name + "_kernel", ir::FunctionKind::kernel);
-    ir::Function& kernel = *out.kernel;
-    std::vector<ValueId> buffers, results;
-    for (Type type : composed.inputs) buffers.push_back(kernel.add_parameter(type));
-    for (Type type : composed.output_types) {
-      results.push_back(kernel.add_parameter(type, {}, {}, ir::ParameterRole::out));
-      out.bytes += type.bytes();
-    }
-    for (Type type : composed.inputs) out.bytes += type.bytes();
-    KernelWriter writer(kernel, composed.pool, buffers);
-    writer.builder().set_location(group_.location);
-    write(writer, composed, results);
-    writer.builder().apply_all("return", {});
-    out.flops = 2 * static_cast<std::uint64_t>(layout_.batch_size * layout_.row_size * layout_.column_size) *
-                static_cast<std::uint64_t>(layout_.depth.size);
-    return out;
+ir::Attributes contract_attributes(const Layout& layout, int lanes) {
+  Integers sizes, lhs, rhs;
+  for (const Axis& axis : layout.batch) {
+    sizes.push_back(axis.size);
+    lhs.push_back(axis.lhs);
+    rhs.push_back(axis.rhs);
   }
+  return {{"batch", sizes},
+          {"rows", layout.rows.size},
+          {"columns", layout.columns.size},
+          {"depth", layout.depth.size},
+          {"lhs_batch", lhs},
+          {"rhs_batch", rhs},
+          {"lhs_row", layout.rows.lhs},
+          {"lhs_depth", layout.depth.lhs},
+          {"rhs_depth", layout.depth.rhs},
+          {"rhs_column", layout.columns.rhs},
+          {"lanes", std::int64_t{lanes}}};
+}
 
- private:
-  ir::Attributes attributes(int lanes) const {
-    Integers sizes, lhs, rhs;
-    for (const Axis& axis : layout_.batch) {
-      sizes.push_back(axis.size);
-      lhs.push_back(axis.lhs);
-      rhs.push_back(axis.rhs);
-    }
-    return {{"batch", sizes},
-            {"rows", layout_.row_size},
-            {"columns", layout_.column_size},
-            {"depth", layout_.depth.size},
-            {"lhs_batch", lhs},
-            {"rhs_batch", rhs},
-            {"lhs_row", layout_.rows.lhs},
-            {"lhs_depth", layout_.depth.lhs},
-            {"rhs_depth", layout_.depth.rhs},
-            {"rhs_column", layout_.columns.rhs},
-            {"lanes", std::int64_t{lanes}}};
+// The result of dot is row-major over (batch, rows, columns) by construction, whatever its own axes are: each index is a
+// digit of the position.
+std::vector<TermId> digits(TermPool& pool, TermId position, Type type) {
+  std::vector<TermId> indices(static_cast<std::size_t>(type.rank()));
+  for (std::size_t k = indices.size(); k-- > 0;) {
+    const std::int64_t size = std::max<std::int64_t>(type.dim(static_cast<int>(k)).value(), 1);
+    indices[k] = k == 0 ? position : pool.modulo(position, size);
+    position = pool.divide(position, size);
   }
+  return indices;
+}
 
-  void write(KernelWriter& writer, Composition& composed, const std::vector<ValueId>& results) {
-    ir::Builder& b = writer.builder();
-    ir::Function& kernel = b.function();
-    const DType sum = accumulation_dtype(group_.type(dot_.operands[0]).dtype());
-    const int lanes = target_.vector_bytes / static_cast<int>(byte_size(sum));
-    const auto buffer = [&](int k) {
-      return kernel.parameters()[group_.value(dot_.operands[static_cast<std::size_t>(k)]).result_index];
-    };
-    Diagnostics diagnostics;
-    const Result<OpId> contract = b.try_apply(ir::op("contract"), {buffer(0), buffer(1)}, attributes(lanes), diagnostics);
-    HYP_CHECK(contract.has_value(), diagnostics.render());
-    const ir::BlockId body = kernel.add_block(*contract);
-    const Value accumulator = b.wrap(kernel.add_block_argument(body, Type(sum, {Dim(lanes)}), "sum"));
-    const Value batch = b.wrap(kernel.add_block_argument(body, Type::scalar(DType::i64), "batch"));
-    const Value row = b.wrap(kernel.add_block_argument(body, Type::scalar(DType::i64), "row"));
-    const Value column = b.wrap(kernel.add_block_argument(body, Type::scalar(DType::i64), "column"));
-    writer.open_block(*contract, body);
-    TermPool& pool = composed.pool;
-    const VariableId at_batch = pool.variable(Dim(layout_.batch_size));
-    const VariableId at_row = pool.variable(Dim(layout_.row_size));
-    const VariableId at_column = pool.variable(Dim(layout_.column_size));
-    writer.bind(at_batch, batch);
-    writer.bind(at_row, row);
-    writer.bind_lanes(at_column, column, lanes);
-    // The result of dot is row-major over (batch, rows, columns) by construction, whatever its own axes are.
-    const TermId position = pool.add(
-        pool.scale(pool.add(pool.scale(pool.index(at_batch), layout_.row_size), pool.index(at_row)), layout_.column_size),
-        pool.index(at_column));
-    const DType dtype = group_.type(dot_.results[0]).dtype();
-    const Value narrowed = b.cast(accumulator, dtype);
-    std::vector<TermId> bodies, offsets;
-    for (std::size_t k = 0; k < results.size(); ++k) {
-      bodies.push_back(at_position(composed, composed.outputs[k], position));
-      offsets.push_back(position);
-    }
-    writer.define_access(static_cast<int>(composed.inputs.size()), narrowed);
-    for (TermId term : bodies) writer.element(term);
-    for (std::size_t k = 0; k < results.size(); ++k) writer.store(bodies[k], results[k], offsets[k]);
-    writer.close_block();
-  }
-
-  // The output's element at a row-major position: each of its indices is a digit of the position.
-  TermId at_position(Composition& composed, const ir::Lambda& output, TermId position) {
-    TermPool& pool = composed.pool;
-    std::map<VariableId, TermId> replacement;
-    TermId rest = position;
-    for (std::size_t k = output.variables.size(); k-- > 0;) {
-      const std::int64_t size = std::max<std::int64_t>(pool.extent(output.variables[k]).value(), 1);
-      replacement[output.variables[k]] = k == 0 ? rest : pool.modulo(rest, size);
-      rest = pool.divide(rest, size);
-    }
-    return pool.substitute(output.body, {.variable = [&](VariableId v) -> std::optional<TermId> {
-                                           const auto found = replacement.find(v);
-                                           if (found == replacement.end()) return std::nullopt;
-                                           return found->second;
-                                         },
-                                         .access = {}});
-  }
-
-  const ir::Function& group_;
-  const Op& dot_;
-  const Layout layout_;
-  const LoweringTarget& target_;
-};
-
-// Integers have no packed kernels: their sums are exact in any order, and the general loops vectorize over columns.
-bool has_packed_kernel(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
+Lowered lower_dot(const ir::Function& group, const Op& dot, const Layout& layout, const LoweringTarget& target) {
+  const Type type = group.type(dot.results[0]);
+  const DType sum = accumulation_dtype(type.dtype());
+  const int lanes = target.vector_bytes / static_cast<int>(byte_size(sum));
+  Lowered out = begin_anchored_kernel(group);
+  const std::int64_t batch = product(layout.batch), rows = layout.rows.size, columns = layout.columns.size;
+  const EpiloguePlan plan{
+      .group = group,
+      .anchor = dot,
+      .lanes = lanes,
+      .batch_size = batch,
+      .row_size = rows,
+      .column_size = columns,
+      .indices = [&](TermPool& pool, TermId at_batch, TermId at_row, TermId at_column) {
+        const TermId line = pool.add(pool.scale(at_batch, rows), at_row);
+        return digits(pool, pool.add(pool.scale(line, columns), at_column), type);
+      }};
+  write_anchored_kernel(out, plan, "contract", contract_attributes(layout, lanes));
+  out.flops = 2 * static_cast<std::uint64_t>(batch * rows * columns) * static_cast<std::uint64_t>(layout.depth.size);
+  return out;
 }
 
 }  // namespace
@@ -239,7 +167,7 @@ std::optional<Lowered> lower_contraction(const ir::Function& group, const Loweri
     if (!has_packed_kernel(group.type(op.operands[0]).dtype())) return std::nullopt;
     const std::optional<Layout> layout = Reader(group, op).read();
     if (!layout) return std::nullopt;
-    return ContractionLowering(group, op, *layout, target).run();
+    return lower_dot(group, op, *layout, target);
   }
   return std::nullopt;
 }

@@ -4,8 +4,9 @@
 //
 // Strides count elements of the operand's buffer. The body is the epilogue: it is given a vector of accumulators of row
 // `row`, whose lane l belongs to column `column` + l, and stores what the kernel returns. It reads and writes with
-// ordinary loads and stores, whose lanes beyond the last column are masked off. How it is tiled and packed is a
-// schedule that the target chooses; no choice changes a bit.
+// ordinary loads and stores, whose lanes beyond the last column are masked off. With a third operand there is no body:
+// the sums are stored there, row-major over batch, rows and columns. How it is tiled and packed is a schedule that the
+// target chooses; no choice changes a bit.
 #include "ir/ops/ops.hpp"
 
 namespace hyperion::ir::ops {
@@ -16,7 +17,8 @@ OpDefinition op_contract() {
   op.group = OpGroup::kernel;
   op.doc = "Contracts two strided operands in registers and hands each vector of sums to its body.";
   op.operands = {{.name = "lhs", .doc = "the buffer of the left factor"},
-                 {.name = "rhs", .doc = "the buffer of the right factor"}};
+                 {.name = "rhs", .doc = "the buffer of the right factor"},
+                 {.name = "output", .doc = "where the sums go if there is no body", .variadic = true}};
   const auto list = [](std::string_view name, std::string_view doc) {
     return AttributeSpec{name, AttributeKind::integers, doc, std::nullopt};
   };

@@ -3,7 +3,7 @@
 //   out[n, g*Ci + c, q] = sum[k..., o] y[n, g*Co + o, p] * w[g*Co + o, c, k]      q = p * stride + k * dilation - low
 //
 // Layouts, groups and names: ir/ops/convolution.hpp. Every element is one chain acc = fma(y, w, acc) from 0 in the
-// accumulation dtype, over the kernel positions in row-major order, and within a position over the output channels of
+// accumulation dtype, over the kernel positions from the last to the first, and within one over the output channels of
 // the group, ascending; rounded once at the end. Kernel positions without a whole p within y are skipped.
 #include "ir/ops/convolution.hpp"
 #include "ir/support/format.hpp"
@@ -47,7 +47,10 @@ std::vector<Lambda> define_conv_input_gradient(const DefineContext& c) {
   at_w[at(v.channel(weight))] = v.groups == 1 ? channel : pool.modulo(channel, per_group);
   TermId exists = pool.truth(true);
   for (int d = 0; d < v.spatial; ++d) {
-    const TermId k = pool.index(bound[at(d)]), q = out[at(v.first_spatial(input) + d)];
+    // Descending kernel positions are ascending positions of y: the order in which memory is read.
+    const Dim last = w.dim(v.first_spatial(weight) + d) - Dim(1);
+    const TermId k = pool.subtract(pool.index(last), pool.index(bound[at(d)]));
+    const TermId q = out[at(v.first_spatial(input) + d)];
     const TermId reached = pool.subtract(pool.add(q, pool.index(Dim(v.low[at(d)]))), pool.scale(k, v.dilations[at(d)]));
     const TermId p = pool.divide(reached, v.strides[at(d)]);
     at_y[at(v.first_spatial(output) + d)] = p;
@@ -65,7 +68,7 @@ OpDefinition op_conv_input_gradient() {
   op.name = "conv_input_gradient";
   op.group = OpGroup::contraction;
   op.doc = "The gradient of conv with respect to its input (transposed convolution); one fma chain per element: kernel "
-           "positions row-major, then output channels.";
+           "positions from the last to the first, then output channels.";
   op.operands = {{.name = "y", .doc = "the gradient of conv's result", .linear = true},
                  {.name = "w", .doc = "the weights", .linear = true}};
   op.attributes = convolution_attributes();

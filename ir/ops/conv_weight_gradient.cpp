@@ -3,8 +3,8 @@
 //   out[g*Co + o, c, k] = sum[n, p...] x[n, g*Ci + c, q] * y[n, g*Co + o, p]      q = p * stride + k * dilation - low
 //
 // Layouts, groups and names: ir/ops/convolution.hpp. Every element is one chain acc = fma(x, y, acc) from 0 in the
-// accumulation dtype, over the batch, and within an image over the output positions in row-major order; rounded once at
-// the end. Positions whose q is outside of the input are skipped.
+// accumulation dtype, over the output positions in row-major order, and within a position over the batch, ascending;
+// rounded once at the end. Positions whose q is outside of the input are skipped.
 #include "ir/ops/convolution.hpp"
 #include "ir/support/format.hpp"
 
@@ -35,18 +35,18 @@ std::vector<Lambda> define_conv_weight_gradient(const DefineContext& c) {
   const std::vector<TermId> out = index_terms(pool, variables);
   const std::int64_t group_inputs = x.dim(v.channel(input)).value() / v.groups;
   const std::int64_t group_outputs = y.dim(v.channel(output)).value() / v.groups;
-  Dims extents = {x.dim(0)};
-  for (Dim size : v.spatial_sizes(output, y)) extents.push_back(size);
-  const std::vector<VariableId> bound = pool.variables(extents);  // n, p...
+  Dims extents = v.spatial_sizes(output, y);
+  extents.push_back(x.dim(0));
+  const std::vector<VariableId> bound = pool.variables(extents);  // p..., n
   const TermId o = out[at(v.lead(weight))];
   const TermId group = pool.divide(o, std::max<std::int64_t>(group_outputs, 1));
   std::vector<TermId> at_x(at(x.rank())), at_y(at(y.rank()));
-  at_x[0] = at_y[0] = pool.index(bound[0]);
+  at_x[0] = at_y[0] = pool.index(bound.back());
   at_x[at(v.channel(input))] = pool.add(pool.scale(group, group_inputs), out[at(v.channel(weight))]);
   at_y[at(v.channel(output))] = o;
   TermId inside = pool.truth(true);
   for (int d = 0; d < v.spatial; ++d) {
-    const TermId p = pool.index(bound[at(d + 1)]), k = out[at(v.first_spatial(weight) + d)];
+    const TermId p = pool.index(bound[at(d)]), k = out[at(v.first_spatial(weight) + d)];
     const TermId q = pool.add(pool.add(pool.scale(p, v.strides[at(d)]), pool.scale(k, v.dilations[at(d)])),
                               pool.index(Dim(-v.low[at(d)])));
     at_x[at(v.first_spatial(input) + d)] = q;
@@ -62,8 +62,8 @@ OpDefinition op_conv_weight_gradient() {
   OpDefinition op;
   op.name = "conv_weight_gradient";
   op.group = OpGroup::contraction;
-  op.doc = "The gradient of conv with respect to its weights; one fma chain per element: batch, then output positions "
-           "row-major.";
+  op.doc = "The gradient of conv with respect to its weights; one fma chain per element: output positions row-major, "
+           "then batch.";
   op.operands = {{.name = "x", .doc = "the input of conv", .linear = true},
                  {.name = "y", .doc = "the gradient of conv's result", .linear = true}};
   op.attributes = convolution_attributes();

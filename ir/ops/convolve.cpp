@@ -1,0 +1,45 @@
+// convolve.cpp: kernel level: conv or one of its gradients in registers, with an epilogue.
+//
+//   acc[n, g, oh, ow, o] = sum over th, tw, c of lhs[n, g, ih, iw, c] * rhs[g, th, tw, c, o]
+//
+// as one ascending fma chain per element over (th, tw, c), where along each axis
+// (output o, kernel t): o * stride + t * dilation - padding = i * input_dilation with 0 <= i < input; taps without such
+// an i are skipped. An axis is [output, kernel, input, stride, dilation, input_dilation, padding, step in lhs, step in rhs].
+// Strides count elements of the operand's buffer. The body is the epilogue of `contract` (contract.cpp): `batch` is
+// n * output height + oh, `row` is ow, `column` is the output channel over all groups. With a third operand there is no
+// body: sums are stored there with the strides of `output`.
+#include "ir/ops/ops.hpp"
+
+namespace hyperion::ir::ops {
+
+OpDefinition op_convolve() {
+  OpDefinition op;
+  op.name = "convolve";
+  op.group = OpGroup::kernel;
+  op.doc = "Convolves two strided operands in registers and hands each vector of sums to its body.";
+  op.operands = {{.name = "lhs", .doc = "the buffer of what windows slide over"},
+                 {.name = "rhs", .doc = "the buffer of the weights"},
+                 {.name = "output", .doc = "where the sums go if there is no body", .variadic = true}};
+  const auto list = [](std::string_view name, std::string_view doc) {
+    return AttributeSpec{name, AttributeKind::integers, doc, std::nullopt};
+  };
+  op.attributes = {list("extents", "batch, groups, input channels and output channels of a group"),
+                   list("height", "the outer axis"),
+                   list("width", "the inner axis"),
+                   list("lhs", "strides of batch, group and channel, and an offset"),
+                   list("rhs", "strides of group, input channel and output channel, and an offset"),
+                   list("output", "strides of batch, group, height, width and channel"),
+                   {"lanes", AttributeKind::integer, "channels in one vector of sums", std::nullopt}};
+  op.constraints = {{"c1", "(C1) both operands have the same element type"}};
+  op.result_count = 0;
+  op.is_pure = false;
+  op.infer = [](const InferContext& c) -> InferResult {
+    if (c.operands[0].dtype() != c.operands[1].dtype()) return c.fail("c1", "element types differ", {0, 1});
+    return std::vector<Type>{};
+  };
+  op.example = "convolve %x, %w, %y {extents = [1, 1, 3, 8], height = [5, 3, 7, 1, 1, 1, 0, 21, 72], lanes = 16, "
+               "lhs = [147, 3, 1, 0], output = [200, 8, 40, 8, 1], rhs = [8, 8, 1, 0], width = [5, 3, 7, 1, 1, 1, 0, 3, 24]}";
+  return op;
+}
+
+}  // namespace hyperion::ir::ops

@@ -1,0 +1,77 @@
+// Every op on every element type: compiled code against the interpreter, bit for bit (all NaNs are one value), on random
+// shapes (odd, empty, rank 0 to 5), ordinary and special values. The samples of one op and type form one function.
+#include <gtest/gtest.h>
+
+#include "codegen/driver/run.hpp"
+#include "ir/builder.hpp"
+#include "ir/interpreter.hpp"
+#include "ir/text/print.hpp"
+#include "tests/support/numeric.hpp"
+#include "tests/support/op_samples.hpp"
+
+namespace hyperion {
+namespace {
+
+using testing_support::op_samples;
+using testing_support::OpSample;
+using testing_support::Values;
+
+class CompiledOps : public ::testing::TestWithParam<DType> {};
+
+void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples, bool fused) {
+  std::unique_ptr<ir::Module> owner;
+  for (const OpSample& sample : samples) {
+    if (sample.module != nullptr && owner == nullptr) owner = sample.module->clone();
+  }
+  if (owner == nullptr) owner = std::make_unique<ir::Module>("ops");
+  ir::Function& function = owner->add("compiled_ops");
+  ir::Builder builder(function, owner.get());
+  std::vector<LiteralPtr> arguments;
+  std::vector<ir::Value> results;
+  for (const OpSample& sample : samples) {
+    std::vector<ir::Value> operands;
+    for (const LiteralPtr& operand : sample.operands) {
+      operands.push_back(builder.parameter(operand->type()));
+      arguments.push_back(operand);
+    }
+    for (ir::Value result : builder.apply_all(op.name, operands, sample.attributes)) results.push_back(result);
+  }
+  builder.return_values(results);
+  const auto expected = ir::interpret(*owner, function, arguments);
+  ASSERT_TRUE(expected) << expected.error().text();
+  codegen::DriverOptions options;
+  options.fusion.enabled = fused;
+  const auto actual = codegen::run_compiled(*owner, "compiled_ops", arguments, options, 2);
+  ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(function);
+  std::size_t next = 0;
+  for (const OpSample& sample : samples) {
+    for (std::size_t k = 0; k < sample.results.size(); ++k, ++next) {
+      EXPECT_EQ(testing_support::difference((*expected)[next], (*actual)[next]), "") << sample.text();
+    }
+  }
+}
+
+TEST_P(CompiledOps, MatchInterpreter) {
+  for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
+    for (const Values values : {Values::ordinary, Values::special}) {
+      // Samples that call functions each bring their own module, so they are compiled one by one.
+      const std::vector<OpSample> samples = op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
+      if (samples.empty()) continue;
+      SCOPED_TRACE(std::string(op->name));
+      if (samples[0].module == nullptr) {
+        compare(*op, samples, true);
+        continue;
+      }
+      for (const OpSample& sample : samples) compare(*op, {sample}, true);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllTypes, CompiledOps,
+                         ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3,
+                                           DType::f8e5m2, DType::i64, DType::i32, DType::i16, DType::i8, DType::u64,
+                                           DType::u32, DType::u16, DType::u8, DType::bool_),
+                         [](const auto& info) { return std::string(dtype_name(info.param)); });
+
+}  // namespace
+}  // namespace hyperion
