@@ -48,7 +48,7 @@ class Evaluator {
  private:
   struct Variable {
     std::uint32_t binder = 0;  // the first variable of the loop that binds it
-    int level = 0;
+    int level = 0;             // 0: not bound
     std::int64_t value = 0;
     const std::vector<std::uint64_t>* states = nullptr;  // of a binder that is a fold
   };
@@ -59,6 +59,7 @@ class Evaluator {
   };
 
   void bind(VariableId variable, VariableId binder, int level) {
+    if (variable.index >= variables_.size()) variables_.resize(variable.index + 1);
     variables_[variable.index] = {.binder = binder.index, .level = level};
     if (static_cast<std::size_t>(level) >= epochs_.size()) epochs_.resize(static_cast<std::size_t>(level) + 1, 1);
   }
@@ -86,13 +87,14 @@ class Evaluator {
       dtypes.push_back(pool_[arg].dtype);
     }
     if (term.kind == TermKind::index_variable || term.kind == TermKind::state) {
-      HYP_CHECK(variables_.contains(term.variable.index), "a term has a variable that nothing binds");
-      binders.push_back(variables_.at(term.variable.index).binder);
+      const bool is_bound = term.variable.index < variables_.size() && variables_[term.variable.index].level > 0;
+      HYP_CHECK(is_bound, "a term has a variable that nothing binds");
+      binders.push_back(variables_[term.variable.index].binder);
     }
     if (binds) std::erase(binders, term.variable.index);
     std::ranges::sort(binders);
     binders.erase(std::ranges::unique(binders).begin(), binders.end());
-    for (std::uint32_t binder : binders) node.level = std::max(node.level, variables_.at(binder).level);
+    for (std::uint32_t binder : binders) node.level = std::max(node.level, variables_[binder].level);
     if (term.kind == TermKind::scalar) {
       node.program = &scalar_program(*term.function, dtypes, term.dtype, term.value);
     } else if (term.kind == TermKind::reduce) {
@@ -122,7 +124,7 @@ class Evaluator {
       case TermKind::index_constant:
       case TermKind::literal: return of_index(term.value);
       case TermKind::index_dim: check_failed("static", "a symbolic dimension in a term", __FILE__, __LINE__);
-      case TermKind::index_variable: return of_index(variables_.at(term.variable.index).value);
+      case TermKind::index_variable: return of_index(variables_[term.variable.index].value);
       case TermKind::index_sum: {
         std::int64_t sum = 0;
         for (int arg : node.args) sum += index(arg);
@@ -148,7 +150,7 @@ class Evaluator {
       case TermKind::reduce: return term.order == Order::lanes ? reduce_lanes(node) : reduce_ascending(node);
       case TermKind::fold: return fold(node);
       case TermKind::state:
-        return (*variables_.at(term.variable.index).states)[static_cast<std::size_t>(term.value)];
+        return (*variables_[term.variable.index].states)[static_cast<std::size_t>(term.value)];
     }
     return 0;
   }
@@ -203,7 +205,7 @@ class Evaluator {
     for (std::size_t k = 0; k < count; ++k) {
       extents[k] = index(node.args[k]);
       if (extents[k] <= 0) return;
-      variables[k] = &variables_.at(term.variable.index + static_cast<std::uint32_t>(k));
+      variables[k] = &variables_[term.variable.index + static_cast<std::uint32_t>(k)];
     }
     for (std::size_t k = 0; k < count; ++k) variables[k]->value = 0;
     while (true) {
@@ -242,7 +244,7 @@ class Evaluator {
     const std::span<const int> bodies = std::span(node.args).last(term.state_count);
     std::vector<std::uint64_t> states, next(term.state_count);
     for (int init : inits) states.push_back(value(init));
-    Variable& binder = variables_.at(term.variable.index);
+    Variable& binder = variables_[term.variable.index];
     loop(node, [&](std::int64_t) {
       binder.states = &states;
       for (std::size_t k = 0; k < next.size(); ++k) next[k] = value(bodies[k]);
@@ -253,7 +255,7 @@ class Evaluator {
 
   const TermPool& pool_;
   std::vector<Operand> operands_;
-  std::unordered_map<std::uint32_t, Variable> variables_;
+  std::vector<Variable> variables_;  // by id
   std::unordered_map<TermId, Prepared> prepared_;
   std::vector<Node> nodes_;
   std::vector<std::uint64_t> epochs_ = {1, 1};
