@@ -49,6 +49,13 @@ class ContractionEmitter {
     llvm::Value* last;
   };
 
+  struct Strip {
+    llvm::Value* column;
+    llvm::Value* rhs;   // what the micro-kernel reads
+    llvm::Value* copy;  // where it copies that to, if it does
+    bool is_last;
+  };
+
   bool is_blocked() const { return depth_blocks_ > 1; }
   bool partials_in_output() const {
     return spec_.output_may_hold_partials && spec_.outputs[0].dtype == compute_;
@@ -56,15 +63,23 @@ class ContractionEmitter {
   int strip_width() const { return schedule_.tile_vectors * e_.lanes; }
   TileShape tile_shape(int rows, bool last_strip) const;
   ContractionOutput partial_layout() const;
-  DepthStreams streams() const;
+  DepthStreams streams(bool copies_rhs) const;
+  // The first tile that reads a strip packs it on the way, unless packing changes more than the place.
+  bool copies_strips() const {
+    return schedule_.rhs == RhsPacking::strip && !hooks_.rhs_prologue && spec_.rhs.free == 1 &&
+           spec_.rhs.dtype == compute_;
+  }
 
-  llvm::Function* emit_micro(const TileShape& shape);
+  llvm::Function* emit_micro(const TileShape& shape, bool copies_rhs);
+  llvm::Function* micro(bool larger, bool last_strip, bool copies_rhs);
   void emit_main();
   void emit_tile(const Tile& tile);
   void emit_depth_block(const Tile& tile, const DepthBlock& block);
-  void emit_strip(const Tile& tile, const DepthBlock& block, llvm::Value* strip, bool last_strip);
-  void emit_row_tiles(const Tile& tile, const DepthBlock& block, llvm::Value* rhs,
-                      llvm::Value* column, bool last_strip);
+  void emit_strip(const Tile& tile, const DepthBlock& block, llvm::Value* index, bool is_last);
+  void emit_row_tiles(const Tile& tile, const DepthBlock& block, const Strip& strip,
+                      llvm::Value* begin, llvm::Value* end, bool copies_rhs);
+  void call_micro(const Tile& tile, const DepthBlock& block, const Strip& strip,
+                  llvm::Value* row_tile, llvm::Function* f);
   void emit_rhs_packing_launch();
   llvm::Value* batch_offset(llvm::Value* base, llvm::Value* batch, std::int64_t offset,
                             const std::vector<std::int64_t>& strides, std::int64_t bytes);
@@ -85,7 +100,7 @@ class ContractionEmitter {
   std::optional<PackedLhs> packed_lhs_;
   llvm::Function* pack_lhs_ = nullptr;
   llvm::Function* pack_rhs_[2] = {nullptr, nullptr};  // full strips, the last strip
-  llvm::Function* micro_[2][2] = {};                  // [larger tile][last strip]
+  llvm::Function* micro_[2][2][2] = {};               // [larger tile][last strip][copies rhs]
   std::int64_t lhs_scratch_ = 0, rhs_scratch_ = 0, partial_scratch_ = 0;
 };
 
@@ -134,7 +149,7 @@ ContractionOutput ContractionEmitter::partial_layout() const {
 }
 
 TileShape ContractionEmitter::tile_shape(int rows, bool last_strip) const {
-  TileShape shape{rows, schedule_.tile_vectors, e_.lanes};
+  TileShape shape{rows, schedule_.tile_vectors, e_.lanes, schedule_.tile_vectors};
   if (last_strip) {
     const auto columns = static_cast<int>(spec_.columns - (strips_ - 1) * strip_width());
     shape.vectors = static_cast<int>(divide_up(columns, e_.lanes));
@@ -143,32 +158,32 @@ TileShape ContractionEmitter::tile_shape(int rows, bool last_strip) const {
   return shape;
 }
 
-DepthStreams ContractionEmitter::streams() const {
+DepthStreams ContractionEmitter::streams(bool copies_rhs) const {
   DepthStreams s;
   s.lhs_dtype = packed_lhs_ ? compute_ : spec_.lhs.dtype;
   s.lhs_row = packed_lhs_ ? packed_lhs_->row_bytes : spec_.lhs.free * storage_bytes(spec_.lhs.dtype);
   s.lhs_depth = packed_lhs_ ? packed_lhs_->depth_bytes
                             : spec_.lhs.depth * storage_bytes(spec_.lhs.dtype);
-  s.rhs_is_padded = schedule_.rhs != RhsPacking::none;
+  s.rhs_is_padded = schedule_.rhs != RhsPacking::none && !copies_rhs;
   s.rhs_dtype = s.rhs_is_padded ? compute_ : spec_.rhs.dtype;
   s.rhs_depth = s.rhs_is_padded ? static_cast<std::int64_t>(strip_width()) * e_.real_bytes
                                 : spec_.rhs.depth * storage_bytes(spec_.rhs.dtype);
   return s;
 }
 
-// void micro(lhs, rhs, partial, count, batch, row, column, first, last, buffers, out...)
-llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape) {
+// void micro(lhs, rhs, copy, partial, count, batch, row, column, first, last, buffers, out...)
+llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape, bool copies_rhs) {
   const llvm::IRBuilderBase::InsertPointGuard guard(e_.b);
-  std::vector<llvm::Type*> types = {e_.ptr, e_.ptr, e_.ptr, e_.i64, e_.i64,
+  std::vector<llvm::Type*> types = {e_.ptr, e_.ptr, e_.ptr, e_.ptr, e_.i64, e_.i64,
                                     e_.i64, e_.i64, e_.i1,  e_.i1,  e_.ptr};
   types.insert(types.end(), spec_.outputs.size(), e_.ptr);
   llvm::Function* f = e_.begin_function(spec_.symbol + ".micro", types, false);
-  llvm::Value* partial = f->getArg(2);
-  llvm::Value* first = f->getArg(7);
-  llvm::Value* last = f->getArg(8);
-  TilePlace place{f->getArg(4), f->getArg(5), 1, f->getArg(6), f->getArg(9), {}};
+  llvm::Value* partial = f->getArg(3);
+  llvm::Value* first = f->getArg(8);
+  llvm::Value* last = f->getArg(9);
+  TilePlace place{f->getArg(5), f->getArg(6), 1, f->getArg(7), f->getArg(10), {}};
   for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
-    place.outputs.push_back(f->getArg(static_cast<unsigned>(10 + o)));
+    place.outputs.push_back(f->getArg(static_cast<unsigned>(11 + o)));
   }
   prefetch_tile(e_, shape, spec_.outputs[0], 1, place.outputs[0], depth_block_);
   const ContractionOutput partials = partial_layout();
@@ -180,11 +195,12 @@ llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape) {
                   [&] { return load_tile(e_, shape, partials, 1, partial); });
   }
   if (spec_.depth > 0) {
-    DepthLoop loop{f->getArg(0), f->getArg(1), f->getArg(3)};
+    DepthLoop loop{f->getArg(0), f->getArg(1), f->getArg(4)};
+    if (copies_rhs) loop.copy_to = f->getArg(2);
     loop.known_count = is_blocked() ? 0 : spec_.depth;
     loop.row_end = shape.rows;
     loop.unroll = schedule_.unroll;
-    acc = emit_depth_loop(e_, shape, streams(), loop, std::move(acc));
+    acc = emit_depth_loop(e_, shape, streams(copies_rhs), loop, std::move(acc));
   }
   const auto finish = [&] {
     emit_epilogue(e_, shape, spec_.outputs, hooks_.epilogue, place, acc);
@@ -230,71 +246,85 @@ llvm::Value* ContractionEmitter::lhs_of_tile(const Tile& tile, const DepthBlock&
   return e_.at(tile.scratch, e_.b.CreateSub(row_tile, tile.row_tile_begin), packed_lhs_->tile_bytes);
 }
 
-void ContractionEmitter::emit_row_tiles(const Tile& tile, const DepthBlock& block, llvm::Value* rhs,
-                                        llvm::Value* column, bool last_strip) {
-  const ContractionOutput partials = partial_layout();
-  const auto call_for = [&](llvm::Value* begin, llvm::Value* end, llvm::Function* micro) {
-    e_.loop(begin, end, 1, [&](llvm::Value* row_tile) {
-      llvm::Value* row = row_tiles_.first_row(e_, row_tile);
-      const auto place = [&](llvm::Value* base, const ContractionOutput& to, llvm::Value* r,
-                             llvm::Value* c) {
-        const std::int64_t bytes = storage_bytes(to.dtype);
-        return e_.at(e_.at(base, r, to.row * bytes), c, to.column * bytes);
-      };
-      Values outputs;
-      for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
-        outputs.push_back(place(tile.outputs[o], spec_.outputs[o], row, column));
-      }
-      llvm::Value* partial = outputs[0];
-      if (is_blocked() && !partials_in_output()) {
-        llvm::Value* first_column = e_.times(tile.strip_begin, strip_width());
-        partial = place(e_.at(tile.scratch, lhs_scratch_ + rhs_scratch_), partials,
-                        e_.b.CreateSub(row, tile.first_row), e_.b.CreateSub(column, first_column));
-      }
-      Values args = {lhs_of_tile(tile, block, row_tile, row), rhs, partial, block.count, tile.batch,
-                     row, column, block.first, block.last, tile.buffers};
-      args.insert(args.end(), outputs.begin(), outputs.end());
-      e_.b.CreateCall(micro, args);
-    });
-  };
-  const auto micro = [&](bool larger) {
-    llvm::Function*& f = micro_[larger][last_strip];
-    if (f == nullptr) {
-      f = emit_micro(tile_shape(static_cast<int>(row_tiles_.base + larger), last_strip));
-    }
-    return f;
-  };
-  llvm::Value* border = e_.number(row_tiles_.extra);
-  if (row_tiles_.extra > 0) {
-    call_for(tile.row_tile_begin, e_.smaller(tile.row_tile_end, border), micro(true));
+llvm::Function* ContractionEmitter::micro(bool larger, bool last_strip, bool copies_rhs) {
+  llvm::Function*& f = micro_[larger][last_strip][copies_rhs];
+  if (f == nullptr) {
+    f = emit_micro(tile_shape(static_cast<int>(row_tiles_.base + larger), last_strip), copies_rhs);
   }
-  llvm::Value* begin = e_.b.CreateSelect(e_.b.CreateICmpSLT(tile.row_tile_begin, border), border,
-                                         tile.row_tile_begin);
-  call_for(begin, tile.row_tile_end, micro(false));
+  return f;
 }
 
-void ContractionEmitter::emit_strip(const Tile& tile, const DepthBlock& block, llvm::Value* strip,
-                                    bool last_strip) {
-  llvm::Value* column = e_.times(strip, strip_width());
+void ContractionEmitter::call_micro(const Tile& tile, const DepthBlock& block, const Strip& strip,
+                                    llvm::Value* row_tile, llvm::Function* f) {
+  llvm::Value* row = row_tiles_.first_row(e_, row_tile);
+  const auto place = [&](llvm::Value* base, const ContractionOutput& to, llvm::Value* r,
+                         llvm::Value* c) {
+    const std::int64_t bytes = storage_bytes(to.dtype);
+    return e_.at(e_.at(base, r, to.row * bytes), c, to.column * bytes);
+  };
+  Values outputs;
+  for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
+    outputs.push_back(place(tile.outputs[o], spec_.outputs[o], row, strip.column));
+  }
+  llvm::Value* partial = outputs[0];
+  if (is_blocked() && !partials_in_output()) {
+    llvm::Value* first_column = e_.times(tile.strip_begin, strip_width());
+    partial = place(e_.at(tile.scratch, lhs_scratch_ + rhs_scratch_), partial_layout(),
+                    e_.b.CreateSub(row, tile.first_row), e_.b.CreateSub(strip.column, first_column));
+  }
+  Values args = {lhs_of_tile(tile, block, row_tile, row), strip.rhs, strip.copy, partial,
+                 block.count, tile.batch, row, strip.column, block.first, block.last, tile.buffers};
+  args.insert(args.end(), outputs.begin(), outputs.end());
+  e_.b.CreateCall(f, args);
+}
+
+// Row tiles [begin, end): the larger ones come first.
+void ContractionEmitter::emit_row_tiles(const Tile& tile, const DepthBlock& block, const Strip& strip,
+                                        llvm::Value* begin, llvm::Value* end, bool copies_rhs) {
+  const auto call_for = [&](llvm::Value* from, llvm::Value* to, bool larger) {
+    llvm::Function* f = micro(larger, strip.is_last, copies_rhs);
+    e_.loop(from, to, 1, [&](llvm::Value* row_tile) { call_micro(tile, block, strip, row_tile, f); });
+  };
+  llvm::Value* border = e_.number(row_tiles_.extra);
+  if (row_tiles_.extra > 0) call_for(begin, e_.smaller(end, border), true);
+  // With one block of rows, the tile that copies is the first of all, a larger one if any is.
+  const bool is_never_smaller =
+      copies_rhs && row_tiles_.extra > 0 && schedule_.block_row_tiles == row_tiles_.count;
+  if (is_never_smaller) return;
+  call_for(e_.b.CreateSelect(e_.b.CreateICmpSLT(begin, border), border, begin), end, false);
+}
+
+void ContractionEmitter::emit_strip(const Tile& tile, const DepthBlock& block, llvm::Value* index,
+                                    bool is_last) {
   const std::int64_t bytes = storage_bytes(spec_.rhs.dtype);
-  llvm::Value* rhs = nullptr;
+  llvm::Value* nowhere = llvm::ConstantPointerNull::get(e_.ptr);
+  Strip strip{e_.times(index, strip_width()), nullptr, nowhere, is_last};
+  llvm::Value* source = e_.at(e_.at(tile.rhs, strip.column, spec_.rhs.free * bytes), block.begin,
+                              spec_.rhs.depth * bytes);
+  llvm::Value* begin = tile.row_tile_begin;
   switch (schedule_.rhs) {
-    case RhsPacking::none:
-      rhs = e_.at(e_.at(tile.rhs, column, spec_.rhs.free * bytes), block.begin,
-                  spec_.rhs.depth * bytes);
+    case RhsPacking::none: strip.rhs = source; break;
+    case RhsPacking::strip: {
+      llvm::Value* packed = e_.at(tile.scratch, lhs_scratch_);
+      if (copies_strips()) {
+        llvm::Value* next = e_.add(begin, 1);
+        emit_row_tiles(tile, block, {strip.column, source, packed, is_last}, begin, next, true);
+        begin = next;
+      } else {
+        e_.b.CreateCall(pack_rhs_[is_last], {tile.rhs, packed, strip.column, block.begin, block.count,
+                                             tile.batch, tile.buffers});
+      }
+      strip.rhs = packed;
       break;
-    case RhsPacking::strip:
-      rhs = e_.at(tile.scratch, lhs_scratch_);
-      e_.b.CreateCall(pack_rhs_[last_strip], {tile.rhs, rhs, column, block.begin, block.count,
-                                              tile.batch, tile.buffers});
-      break;
+    }
     case RhsPacking::whole: {
       const std::int64_t step = static_cast<std::int64_t>(strip_width()) * e_.real_bytes;
-      rhs = e_.at(e_.at(tile.rhs, strip, round_up(spec_.depth, e_.lanes) * step), block.begin, step);
+      strip.rhs = e_.at(e_.at(tile.rhs, index, round_up(spec_.depth, e_.lanes) * step), block.begin, step);
       break;
     }
   }
-  emit_row_tiles(tile, block, rhs, column, last_strip);
+  if (copies_strips() && row_tiles_.count == 1) return;
+  emit_row_tiles(tile, block, strip, begin, tile.row_tile_end, false);
 }
 
 void ContractionEmitter::emit_depth_block(const Tile& tile, const DepthBlock& block) {
@@ -418,7 +448,7 @@ ContractionPlan ContractionEmitter::emit() {
   plan.schedule = schedule_;
   const bool is_empty = row_tiles_.count == 0 || strips_ == 0 || batches_ == 0;
   if (packed_lhs_ && !is_empty) pack_lhs_ = emit_pack_lhs(e_, spec_, hooks_, row_tiles_, *packed_lhs_);
-  if (schedule_.rhs != RhsPacking::none && !is_empty) {
+  if (schedule_.rhs != RhsPacking::none && !copies_strips() && !is_empty) {
     const std::int64_t rest = spec_.columns % strip_width();
     if (rest == 0 || strips_ > 1) {
       pack_rhs_[0] = emit_pack_rhs(e_, spec_, hooks_, schedule_.tile_vectors, strip_width());

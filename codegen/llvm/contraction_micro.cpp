@@ -8,6 +8,9 @@ namespace {
 // Below this many steps the loop is written out: a loop would cost as much as its body.
 constexpr std::int64_t kLargestUnrolledDepth = 4;
 
+// How many steps ahead the loop that copies rhs asks for it: a step takes some twenty clocks, memory some hundreds.
+constexpr std::int64_t kCopyPrefetchDistance = 16;
+
 // A tile of fewer steps is finished before a prefetch would be.
 constexpr std::int64_t kPrefetchedDepth = 6;
 
@@ -16,37 +19,55 @@ llvm::Value* column_mask(Emit& e, const TileShape& tile, int v) {
   return v + 1 < tile.vectors ? nullptr : e.prefix_mask(tile.last_lanes);
 }
 
+// What moves from step to step: the operands, and the copy of rhs if there is one.
+struct Pointers {
+  llvm::Value *lhs, *rhs, *copy;
+};
+
+// The same, `steps` further.
+Pointers ahead(Emit& e, const TileShape& tile, const DepthStreams& streams, const Pointers& at,
+               std::int64_t steps) {
+  const std::int64_t copied = static_cast<std::int64_t>(tile.copy_vectors()) * e.lanes * e.real_bytes;
+  return {e.at(at.lhs, steps * streams.lhs_depth), e.at(at.rhs, steps * streams.rhs_depth),
+          at.copy == nullptr ? nullptr : e.at(at.copy, steps * copied)};
+}
+
 void emit_depth_step(Emit& e, const TileShape& tile, const DepthStreams& streams,
-                     const DepthLoop& loop, llvm::Value* lhs, llvm::Value* rhs, Values& acc) {
+                     const DepthLoop& loop, const Pointers& at, Values& acc) {
   const std::int64_t vector_bytes = e.lanes * static_cast<std::int64_t>(byte_size(streams.rhs_dtype));
   Values columns;
   for (int v = 0; v < tile.vectors; ++v) {
     llvm::Value* mask = streams.rhs_is_padded ? nullptr : column_mask(e, tile, v);
-    columns.push_back(e.load(streams.rhs_dtype, e.at(rhs, v * vector_bytes), mask));
+    columns.push_back(e.load(streams.rhs_dtype, e.at(at.rhs, v * vector_bytes), mask));
+    if (at.copy == nullptr) continue;
+    e.prefetch(e.at(at.rhs, kCopyPrefetchDistance * streams.rhs_depth + v * vector_bytes), false);
+    e.b.CreateAlignedStore(columns.back(), e.at(at.copy, v * e.lanes * e.real_bytes),
+                           llvm::Align(e.real_bytes));
   }
   for (int r = loop.row_begin; r < loop.row_end; ++r) {
-    llvm::Value* scalar = e.load_scalar(streams.lhs_dtype, e.at(lhs, r * streams.lhs_row));
+    llvm::Value* scalar = e.load_scalar(streams.lhs_dtype, e.at(at.lhs, r * streams.lhs_row));
     llvm::Value* splat = e.b.CreateVectorSplat(e.lanes, scalar);
     for (int v = 0; v < tile.vectors; ++v) {
-      llvm::Value*& sum = acc[r * tile.vectors + v];
-      sum = e.fma(splat, columns[v], sum);
+      llvm::Value*& sum = acc[static_cast<std::size_t>(r * tile.vectors + v)];
+      sum = e.fma(splat, columns[static_cast<std::size_t>(v)], sum);
     }
   }
 }
 
+// `state` is the accumulators, then the pointers.
 Values emit_counted_steps(Emit& e, const TileShape& tile, const DepthStreams& streams,
                           const DepthLoop& loop, llvm::Value* end, int steps, bool may_be_empty,
                           Values state) {
+  const std::size_t sums = static_cast<std::size_t>(tile.rows * tile.vectors);
   return e.loop(e.number(0), end, steps, state, may_be_empty, [&](llvm::Value*, const Values& in) {
-    Values acc(in.begin(), in.end() - 2);
-    llvm::Value* lhs = in[in.size() - 2];
-    llvm::Value* rhs = in[in.size() - 1];
+    Values acc(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(sums));
+    const Pointers at{in[sums], in[sums + 1], in.size() > sums + 2 ? in[sums + 2] : nullptr};
     for (int u = 0; u < steps; ++u) {
-      emit_depth_step(e, tile, streams, loop, e.at(lhs, u * streams.lhs_depth),
-                      e.at(rhs, u * streams.rhs_depth), acc);
+      emit_depth_step(e, tile, streams, loop, ahead(e, tile, streams, at, u), acc);
     }
-    acc.push_back(e.at(lhs, steps * streams.lhs_depth));
-    acc.push_back(e.at(rhs, steps * streams.rhs_depth));
+    const Pointers next = ahead(e, tile, streams, at, steps);
+    acc.push_back(next.lhs), acc.push_back(next.rhs);
+    if (next.copy != nullptr) acc.push_back(next.copy);
     return acc;
   });
 }
@@ -56,15 +77,16 @@ Values emit_counted_steps(Emit& e, const TileShape& tile, const DepthStreams& st
 Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& streams,
                        const DepthLoop& loop, Values acc) {
   const std::int64_t known = loop.known_count;
+  const Pointers start{loop.lhs, loop.rhs, loop.copy_to};
   if (known > 0 && known <= kLargestUnrolledDepth) {
     for (std::int64_t k = 0; k < known; ++k) {
-      emit_depth_step(e, tile, streams, loop, e.at(loop.lhs, k * streams.lhs_depth),
-                      e.at(loop.rhs, k * streams.rhs_depth), acc);
+      emit_depth_step(e, tile, streams, loop, ahead(e, tile, streams, start, k), acc);
     }
     return acc;
   }
-  acc.push_back(loop.lhs);
-  acc.push_back(loop.rhs);
+  const std::size_t sums = acc.size();
+  acc.push_back(loop.lhs), acc.push_back(loop.rhs);
+  if (loop.copy_to != nullptr) acc.push_back(loop.copy_to);
   const int unroll = loop.unroll;
   if (unroll > 1 && (known == 0 || known >= unroll)) {
     llvm::Value* whole = known > 0 ? e.number(known - known % unroll)
@@ -78,7 +100,7 @@ Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& strea
   } else {
     acc = emit_counted_steps(e, tile, streams, loop, loop.count, 1, known == 0, std::move(acc));
   }
-  acc.resize(acc.size() - 2);
+  acc.resize(sums);
   return acc;
 }
 

@@ -14,7 +14,9 @@ struct TileShape {
   int rows = 1;
   int vectors = 1;
   int last_lanes = 0;
+  int strip_vectors = 0;  // of a full strip, if that is wider: the pitch of a copy
 
+  int copy_vectors() const { return strip_vectors > 0 ? strip_vectors : vectors; }
   bool operator==(const TileShape&) const = default;
 };
 
@@ -36,6 +38,9 @@ struct DepthLoop {
   std::int64_t known_count = 0;
   int row_begin = 0, row_end = 0;
   int unroll = 1;
+  // If set, rhs is also copied here, step after step, as the padded strip that other tiles will read: packing for free,
+  // because the loop waits for its multiplications anyway.
+  llvm::Value* copy_to = nullptr;
 };
 Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& streams,
                        const DepthLoop& loop, Values accumulators);
