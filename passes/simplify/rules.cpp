@@ -1,0 +1,34 @@
+// The built-in rules, read once.
+#include <algorithm>
+
+#include "ir/support/check.hpp"
+#include "passes/simplify/rule.hpp"
+#include "passes/simplify/rules/rules.hpp"
+
+namespace hyperion::passes {
+namespace {
+
+std::vector<Rule> read_all() {
+  std::vector<Rule> all;
+  for (std::string_view text : {scalar_rules(), logic_rules(), view_rules(), reduction_rules(), motion_rules()}) {
+    Diagnostics diagnostics;
+    Result<std::vector<Rule>> rules = parse_rules(text, "built-in rules", diagnostics);
+    HYP_CHECK(rules.has_value(), diagnostics.render());
+    for (Rule& rule : *rules) all.push_back(std::move(rule));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::span<const Rule> all_rules() {
+  static const std::vector<Rule>* rules = new std::vector<Rule>(read_all());
+  return *rules;
+}
+
+const Rule* find_rule(std::string_view name) {
+  const auto found = std::ranges::find(all_rules(), name, &Rule::name);
+  return found == all_rules().end() ? nullptr : &*found;
+}
+
+}  // namespace hyperion::passes
