@@ -29,7 +29,10 @@ OpDefinition op_acos() {
   op.ulp_f32 = 2;
   op.ulp_f64 = 1.5;
   op.is_expensive = true;
-  op.jvp = [](JvpContext& c) { return only(-(c.tangent() / unary("sqrt", (1.0 - c.operand(0)) * (c.operand(0) + 1.0)))); };
+  op.jvp = [](JvpContext& c) {
+    const Value x = c.operand(0);
+    return only(-(c.tangent() / unary("sqrt", (1.0 - x) * (x + 1.0))));
+  };
   op.example = "acos %x";
   return op;
 }

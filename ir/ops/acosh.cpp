@@ -27,7 +27,10 @@ OpDefinition op_acosh() {
   op.ulp_f32 = 0.501;
   op.ulp_f64 = 3;
   op.is_expensive = true;
-  op.jvp = [](JvpContext& c) { return only(c.tangent() / unary("sqrt", (c.operand(0) - 1.0) * (c.operand(0) + 1.0))); };
+  op.jvp = [](JvpContext& c) {
+    const Value x = c.operand(0);
+    return only(c.tangent() / unary("sqrt", (x - 1.0) * (x + 1.0)));
+  };
   op.example = "acosh %x";
   return op;
 }

@@ -27,7 +27,10 @@ OpDefinition op_asin() {
   op.ulp_f32 = 2.2;
   op.ulp_f64 = 2.2;
   op.is_expensive = true;
-  op.jvp = [](JvpContext& c) { return only(c.tangent() / unary("sqrt", (1.0 - c.operand(0)) * (c.operand(0) + 1.0))); };
+  op.jvp = [](JvpContext& c) {
+    const Value x = c.operand(0);
+    return only(c.tangent() / unary("sqrt", (1.0 - x) * (x + 1.0)));
+  };
   op.example = "asin %x";
   return op;
 }

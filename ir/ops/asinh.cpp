@@ -24,7 +24,10 @@ OpDefinition op_asinh() {
   op.ulp_f32 = 0.501;
   op.ulp_f64 = 3;
   op.is_expensive = true;
-  op.jvp = [](JvpContext& c) { return only(c.tangent() / unary("sqrt", c.operand(0) * c.operand(0) + 1.0)); };
+  op.jvp = [](JvpContext& c) {
+    const Value x = c.operand(0);
+    return only(c.tangent() / unary("sqrt", x * x + 1.0));
+  };
   op.example = "asinh %x";
   return op;
 }

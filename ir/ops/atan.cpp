@@ -18,7 +18,10 @@ OpDefinition op_atan() {
   op.ulp_f32 = 2;
   op.ulp_f64 = 2;
   op.is_expensive = true;
-  op.jvp = [](JvpContext& c) { return only(c.tangent() / (c.operand(0) * c.operand(0) + 1.0)); };
+  op.jvp = [](JvpContext& c) {
+    const Value x = c.operand(0);
+    return only(c.tangent() / (x * x + 1.0));
+  };
   op.example = "atan %x";
   return op;
 }

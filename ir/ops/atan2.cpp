@@ -39,7 +39,6 @@ OpDefinition op_atan2() {
   op.ulp_f64 = 2;
   op.is_expensive = true;
   op.jvp = [](JvpContext& c) {
-
     const Value y = c.operand(0), x = c.operand(1);
     Value numerator;
     if (c.has_tangent(0)) numerator = c.tangent(0) * x;

@@ -58,7 +58,6 @@ OpDefinition op_erf() {
   op.ulp_f64 = 1.5;
   op.is_expensive = true;
   op.jvp = [](JvpContext& c) {
-
     const Value x = c.operand(0);
     return only(c.tangent() * (unary("exp", -(x * x)) * 1.1283791670955125739));  // 2/sqrt(pi)
   };
