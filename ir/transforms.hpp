@@ -1,6 +1,6 @@
 // transforms.hpp: what derivative and batching rules are given, and what they must return.
 //
-// Rules only append ops through `builder`; the transforms themselves (jvp, transpose, vmap over whole functions) live in
+// Rules only append ops through `builder`, and functions through `functions`; the transforms themselves (jvp, transpose, vmap over whole functions) live in
 // passes/autodiff and passes/batching.
 // Composites (OpDefinition::decompose) are given a DecomposeContext.
 #pragma once
@@ -11,6 +11,24 @@
 
 namespace hyperion::ir {
 
+// What rules of ops that call functions (cond, while, scan) may ask for: functions derived from others of the module.
+// Each is derived once; in the end those that nothing calls are erased. Implemented in passes/autodiff/derivatives.hpp.
+class FunctionTransforms {
+ public:
+  virtual ~FunctionTransforms() = default;
+  virtual Module& module() const = 0;
+  // Parameters: those of f, then a tangent for each active one. Results: those of f, then a tangent for each floating one.
+  virtual const Function& jvp_of(const Function& f, const std::vector<bool>& active) = 0;
+  // Parameters: those of f that are not linear, then a cotangent for each linear result. Results: a cotangent for each
+  // linear parameter.
+  virtual const Function& transpose_of(const Function& f, const std::vector<bool>& linear) = 0;
+  virtual std::vector<bool> linear_results_of(const Function& f, const std::vector<bool>& linear) = 0;
+  // Parameters: those of f, batched ones with `size` in front. All results are batched.
+  virtual const Function& vmap_of(const Function& f, const std::vector<bool>& batched, Dim size) = 0;
+  // A function that a rule wrote itself; its name becomes unique in the module.
+  virtual const Function& add(std::unique_ptr<Function> function) = 0;
+};
+
 // Forward mode. All values belong to `builder`, the function being written.
 struct JvpContext {
   Builder& builder;
@@ -19,6 +37,7 @@ struct JvpContext {
   std::vector<Value> operands;  // primals
   std::vector<Value> results;   // primals, already computed
   std::vector<Value> tangents;  // of the operands; invalid = zero
+  FunctionTransforms* functions = nullptr;
 
   Value operand(int k) const { return operands[static_cast<std::size_t>(k)]; }
   Value result(int k = 0) const { return results[static_cast<std::size_t>(k)]; }
@@ -36,6 +55,7 @@ struct TransposeContext {
   std::vector<Type> operand_types;
   std::vector<Type> result_types;
   std::vector<Value> cotangents;      // of the results; invalid = zero, but never all of them
+  FunctionTransforms* functions = nullptr;
 
   bool is_linear(int k) const { return !operands[static_cast<std::size_t>(k)].valid(); }
   Value operand(int k) const { return operands[static_cast<std::size_t>(k)]; }
@@ -52,6 +72,7 @@ struct BatchContext {
   std::vector<Value> operands;
   std::vector<bool> batched;
   Dim size;
+  FunctionTransforms* functions = nullptr;
 
   Value operand(int k) const { return operands[static_cast<std::size_t>(k)]; }
   bool is_batched(int k) const { return batched[static_cast<std::size_t>(k)]; }

@@ -2,6 +2,9 @@
 
 #include <set>
 
+#include "passes/autodiff/transpose.hpp"
+#include "passes/batching/vmap.hpp"
+
 namespace hyperion::passes {
 namespace {
 
@@ -29,6 +32,28 @@ ir::Function& Derivatives::transpose(const ir::Function& f, const Selection& lin
   ir::Function& function = write_transpose(f, linear, module_.unique_name(f.name + "_transpose"));
   derived_.emplace(key, &function);
   return function;
+}
+
+std::vector<bool> Derivatives::linear_results_of(const ir::Function& f, const std::vector<bool>& linear) {
+  const Selection chosen = linear_results(f, linear);
+  std::vector<bool> claims;
+  for (std::size_t k = 0; k < chosen.size(); ++k) claims.push_back(chosen[k]);
+  return claims;
+}
+
+const ir::Function& Derivatives::vmap_of(const ir::Function& f, const std::vector<bool>& batched, Dim size) {
+  const Key key{"vmap " + size.text(), f.name, batched};
+  if (const auto found = derived_.find(key); found != derived_.end()) return *found->second;
+  ir::Function& function = vmap(module_, f, batched, size, module_.unique_name(f.name + "_vmap"));
+  derived_.emplace(key, &function);
+  return function;
+}
+
+const ir::Function& Derivatives::add(std::unique_ptr<ir::Function> function) {
+  function->name = module_.unique_name(function->name);
+  ir::Function& added = module_.add(std::move(function));
+  derived_.emplace(Key{"rule", added.name, {}}, &added);
+  return added;
 }
 
 Derivatives::~Derivatives() {

@@ -1,6 +1,7 @@
 // derivatives.hpp: what jvp and transpose share while one public transform runs: the functions derived so far.
 //
-// Checkpointed calls and control flow need derivatives of other functions as functions. Each is derived once; at the end
+// Checkpointed calls and control flow need derivatives of other functions as functions (ir::FunctionTransforms is how the
+// rules of cond, while and scan ask for them, and for batched functions). Each is derived once; at the end
 // of the transform, those that nothing calls are erased again, so only what the result uses stays in the module.
 //
 // Thread safety: one thread per module.
@@ -11,19 +12,19 @@
 #include <tuple>
 #include <vector>
 
-#include "ir/builder.hpp"
+#include "ir/transforms.hpp"
 #include "passes/selection.hpp"
 
 namespace hyperion::passes {
 
-class Derivatives {
+class Derivatives final : public ir::FunctionTransforms {
  public:
   explicit Derivatives(ir::Module& module) : module_(module) {}
-  ~Derivatives();  // erases derived functions without callers
+  ~Derivatives() override;  // erases derived functions without callers
   Derivatives(const Derivatives&) = delete;
   Derivatives& operator=(const Derivatives&) = delete;
 
-  ir::Module& module() const { return module_; }
+  ir::Module& module() const override { return module_; }
 
   // The derived functions of passes/autodiff/{jvp,transpose}.hpp, under a name of our choosing.
   ir::Function& jvp(const ir::Function& f, const Selection& active);
@@ -32,6 +33,15 @@ class Derivatives {
   // Writes them instead into a function that the caller names and keeps.
   ir::Function& write_jvp(const ir::Function& f, const Selection& active, std::string name);
   ir::Function& write_transpose(const ir::Function& f, const Selection& linear, std::string name);
+
+
+  const ir::Function& jvp_of(const ir::Function& f, const std::vector<bool>& active) override { return jvp(f, active); }
+  const ir::Function& transpose_of(const ir::Function& f, const std::vector<bool>& linear) override {
+    return transpose(f, linear);
+  }
+  std::vector<bool> linear_results_of(const ir::Function& f, const std::vector<bool>& linear) override;
+  const ir::Function& vmap_of(const ir::Function& f, const std::vector<bool>& batched, Dim size) override;
+  const ir::Function& add(std::unique_ptr<ir::Function> function) override;
 
  private:
   using Key = std::tuple<std::string, std::string, Selection>;  // transform, function, positions

@@ -79,7 +79,7 @@ class ForwardMode {
     builder_.set_location(op.location);
     const OpDefinition& definition = *op.definition;
     if (definition.jvp) {
-      ir::JvpContext context{builder_, definition, op.attributes, primals, results, tangents};
+      ir::JvpContext context{builder_, definition, op.attributes, primals, results, tangents, &derivatives_};
       return definition.jvp(context);
     }
     switch (definition.linearity) {

@@ -77,7 +77,7 @@ class Transposer {
   }
 
   void backward(const Op& op) {
-    ir::TransposeContext context{builder_, *op.definition, op.attributes, {}, {}, {}, {}};
+    ir::TransposeContext context{builder_, *op.definition, op.attributes, {}, {}, {}, {}, &derivatives_};
     for (ValueId result : op.results) {
       context.cotangents.push_back(cotangents_[result]);
       context.result_types.push_back(f_.type(result));

@@ -4,6 +4,7 @@
 
 #include "ir/support/format.hpp"
 #include "ir/transforms.hpp"
+#include "passes/autodiff/derivatives.hpp"
 #include "passes/function_copy.hpp"
 
 namespace hyperion::passes {
@@ -31,7 +32,7 @@ Type batch_type(Type type, Dim size) {
 
 class Batcher {
  public:
-  Batcher(ir::Module& module, Builder& builder, Dim size) : module_(module), builder_(builder), size_(size) {}
+  Batcher(ir::Module& module, Builder& builder, Dim size) : module_(module), derivatives_(module), builder_(builder), size_(size) {}
 
   std::vector<Batched> run(const Function& f, std::span<const Batched> arguments, bool keep_names) {
     IdMap<ValueId, Batched> values;
@@ -77,7 +78,7 @@ class Batcher {
     const OpDefinition& definition = *op.definition;
     builder_.set_location(op.location);
     if (definition.batch) {
-      ir::BatchContext context{builder_, definition, op.attributes, values, is_batched, size_};
+      ir::BatchContext context{builder_, definition, op.attributes, values, is_batched, size_, &derivatives_};
       std::vector<Value> results = definition.batch(context);
       check_results(f, op, results);
       return tagged(results, true);
@@ -109,6 +110,7 @@ class Batcher {
   }
 
   ir::Module& module_;
+  Derivatives derivatives_;  // of functions that batched ops call; erases what is not used when batching is done
   Builder& builder_;
   Dim size_;
 };
