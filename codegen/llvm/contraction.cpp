@@ -181,7 +181,7 @@ llvm::Function* ContractionEmitter::emit_micro(const TileShape& shape, bool copi
   llvm::Value* partial = f->getArg(3);
   llvm::Value* first = f->getArg(8);
   llvm::Value* last = f->getArg(9);
-  TilePlace place{f->getArg(5), f->getArg(6), 1, f->getArg(7), f->getArg(10), {}};
+  TilePlace place{f->getArg(5), f->getArg(6), f->getArg(7), f->getArg(10)};
   for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
     place.outputs.push_back(f->getArg(static_cast<unsigned>(11 + o)));
   }

@@ -26,6 +26,7 @@ class ConvolutionEmitter {
  private:
   struct Tile {
     llvm::Value* buffers;
+    llvm::Value* scratch;
     llvm::Value* image;  // 0 when rows run along the batch
     llvm::Value* group;
     llvm::Value *row_begin, *row_end;      // of the output
@@ -48,7 +49,9 @@ class ConvolutionEmitter {
   }
   DepthStreams streams() const;
   TileShape tile_shape(int rows, bool last_strip) const;
-  std::vector<ContractionOutput> tile_outputs() const;
+  ContractionOutput as_tile(const ConvolutionOutput& to) const;
+  ConvolutionOutput partial_layout() const;
+  std::int64_t scratch_bytes() const;
 
   llvm::Function* micro(const TapPattern& pattern, int rows, bool last_strip);
   Values emit_taps(llvm::Function* f, const TileShape& shape, const TapPattern& pattern, Values acc);
@@ -73,6 +76,7 @@ class ConvolutionEmitter {
   ConvolutionSchedule schedule_;
   Emit e_;
   std::int64_t strips_ = 0;
+  bool partials_in_output_ = false;
   // Bytes between weights of neighbouring taps, channels, strips and groups, as the micro-kernel reads them.
   std::int64_t rhs_tap_h_ = 0, rhs_tap_w_ = 0, rhs_depth_ = 0, rhs_strip_ = 0, rhs_group_ = 0;
   std::map<std::pair<TapPattern, std::pair<int, bool>>, llvm::Function*> micros_;
@@ -84,13 +88,12 @@ ConvolutionEmitter::ConvolutionEmitter(IrModule& module, DType compute, const Co
     : spec_(spec), hooks_(hooks), schedule_(schedule), e_(module, compute) {
   strips_ = divide_up(spec.out_channels, strip_width());
   if (spec.rhs.out_channel != 1) schedule_.pack_weights = true;
-  if (hooks.epilogue) schedule_.rows_along_batch = false;
   schedule_.block_rows = std::clamp<std::int64_t>(schedule_.block_rows, 1,
                                                   std::max<std::int64_t>(spec.height.output, 1));
   schedule_.block_strips =
       std::clamp<std::int64_t>(schedule_.block_strips, 1, std::max<std::int64_t>(strips_, 1));
-  const bool may_block = spec.output_may_hold_partials && spec.outputs[0].dtype == compute;
-  if (!may_block || schedule_.tap_block >= spec.height.kernel) schedule_.tap_block = 0;
+  partials_in_output_ = spec.output_may_hold_partials && spec.outputs[0].dtype == compute;
+  if (schedule_.tap_block >= spec.height.kernel) schedule_.tap_block = 0;
   if (schedule_.pack_weights) {
     const bool transposes = spec.rhs.in_channel == 1 && spec.rhs.out_channel != 1;
     rhs_depth_ = static_cast<std::int64_t>(strip_width()) * e_.real_bytes;
@@ -131,13 +134,26 @@ TileShape ConvolutionEmitter::tile_shape(int rows, bool last_strip) const {
   return shape;
 }
 
-// The outputs as a tile sees them: its rows are positions in an output row, or images.
-std::vector<ContractionOutput> ConvolutionEmitter::tile_outputs() const {
-  std::vector<ContractionOutput> outputs;
-  for (const ConvolutionOutput& to : spec_.outputs) {
-    outputs.push_back({to.buffer, to.dtype, along_batch() ? to.batch : to.width, to.channel, {}, 0});
-  }
-  return outputs;
+// A tile sees an output as a matrix: its rows are positions in an output row, or images.
+ContractionOutput ConvolutionEmitter::as_tile(const ConvolutionOutput& to) const {
+  return {to.buffer, to.dtype, along_batch() ? to.batch : to.width, to.channel, {}, 0};
+}
+
+// Partial sums that rest in scratch, those of one parallel tile: [row][image][position][column]. Images count only if tiles
+// run along them.
+ConvolutionOutput ConvolutionEmitter::partial_layout() const {
+  if (partials_in_output_) return spec_.outputs[0];
+  ConvolutionOutput layout;
+  layout.dtype = e_.real->isDoubleTy() ? DType::f64 : DType::f32;
+  layout.width = schedule_.block_strips * strip_width();
+  layout.batch = layout.width * spec_.width.output;
+  layout.height = layout.batch * (along_batch() ? spec_.batch : 1);
+  return layout;
+}
+
+std::int64_t ConvolutionEmitter::scratch_bytes() const {
+  if (!is_blocked() || partials_in_output_) return 0;
+  return round_up(partial_layout().height * schedule_.block_rows * e_.real_bytes, 64);
 }
 
 // 0 <= p, p / input_dilation is whole and inside.
@@ -204,7 +220,7 @@ Values ConvolutionEmitter::emit_dynamic_taps(const TileShape& shape, llvm::Value
   return e_.loop(e_.number(0), e_.number(axis.kernel), 1, acc, /*may_be_empty=*/true, one_tap);
 }
 
-// void micro(lhs, rhs, height, width, tap_begin, tap_end, batch, row, column, first, last, buffers, out...)
+// void micro(lhs, rhs, height, width, tap_begin, tap_end, batch, row, column, first, last, buffers, partial, out...)
 Values ConvolutionEmitter::emit_taps(llvm::Function* f, const TileShape& shape,
                                      const TapPattern& pattern, Values acc) {
   const WindowAxis& axis = spec_.height;
@@ -229,24 +245,31 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
   if (known != nullptr) return known;
   const llvm::IRBuilderBase::InsertPointGuard guard(e_.b);
   std::vector<llvm::Type*> types = {e_.ptr, e_.ptr, e_.i64, e_.i64, e_.i64, e_.i64,
-                                    e_.i64, e_.i64, e_.i64, e_.i1,  e_.i1,  e_.ptr};
+                                    e_.i64, e_.i64, e_.i64, e_.i1,  e_.i1,  e_.ptr,
+                                    e_.ptr};
   types.insert(types.end(), spec_.outputs.size(), e_.ptr);
   llvm::Function* f = e_.begin_function(spec_.symbol + ".micro", types, false);
   known = f;
   llvm::Value *first = f->getArg(9), *last = f->getArg(10);
   const std::int64_t row_step = along_batch() ? 1 : output_step(spec_.width);
-  TilePlace place{f->getArg(6), f->getArg(7), row_step, f->getArg(8), f->getArg(11), {}};
+  TilePlace place{f->getArg(6), f->getArg(7), f->getArg(8), f->getArg(11)};
+  place.memory_step = row_step;
+  place.batch_step = along_batch() ? spec_.height.output : 0;
+  place.row_step = along_batch() ? 0 : row_step;
+  llvm::Value* partial = f->getArg(12);
   for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
-    place.outputs.push_back(f->getArg(static_cast<unsigned>(12 + o)));
+    place.outputs.push_back(f->getArg(static_cast<unsigned>(13 + o)));
   }
-  const std::vector<ContractionOutput> outputs = tile_outputs();
+  std::vector<ContractionOutput> outputs;
+  for (const ConvolutionOutput& to : spec_.outputs) outputs.push_back(as_tile(to));
+  const ContractionOutput partials = as_tile(partial_layout());
   const TileShape shape = tile_shape(rows, last_strip);
   prefetch_tile(e_, shape, outputs[0], row_step, place.outputs[0],
                 spec_.height.kernel * spec_.width.kernel * spec_.in_channels);
   Values acc(static_cast<std::size_t>(shape.rows * shape.vectors), e_.zero_vector());
   if (is_blocked()) {
     acc = e_.when(e_.b.CreateNot(first), acc,
-                  [&] { return load_tile(e_, shape, outputs[0], row_step, place.outputs[0]); });
+                  [&] { return load_tile(e_, shape, partials, row_step, partial); });
   }
   if (spec_.in_channels > 0) acc = emit_taps(f, shape, pattern, std::move(acc));
   const auto finish = [&] {
@@ -256,7 +279,7 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
   if (is_blocked()) {
     e_.when(last, {}, finish);
     e_.when(e_.b.CreateNot(last), {}, [&] {
-      store_tile(e_, shape, outputs[0], row_step, place.outputs[0], acc);
+      store_tile(e_, shape, partials, row_step, partial, acc);
       return Values();
     });
   } else {
@@ -268,18 +291,29 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
 
 void ConvolutionEmitter::call_micro(const Tile& tile, const TapPattern& pattern, int rows,
                                     llvm::Value* lhs, llvm::Value* width, llvm::Value* row) {
-  llvm::Value* batch = e_.b.CreateAdd(e_.times(tile.image, spec_.height.output), tile.height);
+  llvm::Value* image = along_batch() ? row : tile.image;
+  llvm::Value* batch = e_.b.CreateAdd(e_.times(image, spec_.height.output), tile.height);
   llvm::Value* column = e_.b.CreateAdd(e_.times(tile.group, spec_.out_channels), tile.column);
-  Values args = {lhs,          tile.strip_rhs, tile.height, width,      tile.tap_begin, tile.tap_end,
-                 batch,        row,            column,      tile.first, tile.last,      tile.buffers};
-  for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
-    const ConvolutionOutput& to = spec_.outputs[o];
+  const auto place = [&](llvm::Value* base, const ConvolutionOutput& to, llvm::Value* height,
+                         llvm::Value* channel) {
     const std::int64_t bytes = storage_bytes(to.dtype);
-    llvm::Value* where = e_.at(tile.outputs[o], tile.height, to.height * bytes);
-    where = e_.at(where, width, to.width * bytes);
+    llvm::Value* where = e_.at(e_.at(base, height, to.height * bytes), width, to.width * bytes);
     if (along_batch()) where = e_.at(where, row, to.batch * bytes);
-    args.push_back(e_.at(where, tile.column, to.channel * bytes));
+    return e_.at(where, channel, to.channel * bytes);
+  };
+  Values outputs;
+  for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
+    outputs.push_back(place(tile.outputs[o], spec_.outputs[o], tile.height, tile.column));
   }
+  llvm::Value* partial = outputs[0];
+  if (is_blocked() && !partials_in_output_) {
+    llvm::Value* first_column = e_.times(tile.strip_begin, strip_width());
+    partial = place(tile.scratch, partial_layout(), e_.b.CreateSub(tile.height, tile.row_begin),
+                    e_.b.CreateSub(tile.column, first_column));
+  }
+  Values args = {lhs,   tile.strip_rhs, tile.height, width,      tile.tap_begin, tile.tap_end, batch,
+                 along_batch() ? width : row, column, tile.first, tile.last, tile.buffers, partial};
+  args.insert(args.end(), outputs.begin(), outputs.end());
   e_.b.CreateCall(micro(pattern, rows, tile.last_strip), args);
 }
 
@@ -365,6 +399,7 @@ void ConvolutionEmitter::emit_main() {
     };
     Tile tile{};
     tile.buffers = buffers;
+    tile.scratch = f->getArg(3);
     llvm::Value* strip_block = digit(strip_blocks);
     llvm::Value* row_block = digit(row_blocks);
     tile.group = digit(spec_.groups);
@@ -456,7 +491,7 @@ ConvolutionPlan ConvolutionEmitter::emit() {
   const std::int64_t tiles = divide_up(strips_, schedule_.block_strips) *
                              divide_up(spec_.height.output, schedule_.block_rows) * spec_.groups *
                              (along_batch() ? 1 : spec_.batch);
-  plan.launches.push_back({spec_.symbol, tiles, 0});
+  plan.launches.push_back({spec_.symbol, tiles, scratch_bytes()});
   return plan;
 }
 

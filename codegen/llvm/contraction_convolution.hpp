@@ -94,7 +94,7 @@ struct ConvolutionPlan {
 };
 
 // Sites of the epilogue have batch = image * output height + output row, row = position in the output row, and columns
-// counted over all groups. With a hook, tiles never run along the batch. Prologues are not supported here.
+// counted over all groups. Prologues are not supported here.
 StatusOr<ConvolutionPlan> emit_convolution(IrModule& module, const ConvolutionSpec& spec,
                                            const ContractionHooks& hooks,
                                            const ConvolutionSchedule& schedule);

@@ -112,7 +112,7 @@ std::string ConvolutionSchedule::text() const {
          (pack_weights ? "packed" : "unpacked");
 }
 
-ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const ContractionHooks& hooks,
+ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const ContractionHooks&,
                                     const CpuTarget& target, int threads) {
   ConvolutionSchedule schedule;
   const DType compute = spec.lhs.dtype == DType::f64 ? DType::f64 : DType::f32;
@@ -120,7 +120,7 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const auto element = static_cast<std::int64_t>(byte_size(compute));
   const std::int64_t row_steps = divide_up(spec.width.output, output_step(spec.width));
   // Output rows of a few positions, as in a weight gradient, cannot fill a tile.
-  schedule.rows_along_batch = !hooks.epilogue && row_steps < 6 && spec.batch > row_steps;
+  schedule.rows_along_batch = row_steps < 6 && spec.batch > row_steps;
   const RegisterTile tile = choose_register_tile(schedule.rows_along_batch ? spec.batch : row_steps,
                                                  spec.out_channels, target, lanes);
   schedule.tile_rows = tile.rows;
@@ -146,9 +146,13 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const bool is_short_of_tiles = images * row_blocks < wanted;
   schedule.block_strips = is_short_of_tiles ? 1 : strips;
 
-  // One strip of weights stays in L2 while all rows of the block pass over it, if need be a few taps at a time.
-  const std::int64_t tap_row_bytes =
-      spec.width.kernel * spec.in_channels * tile.vectors * lanes * element;
+  // What every tile of a block passes over stays in L2, if need be a few taps at a time: one strip of weights, and the input
+  // as well where tiles run along the batch.
+  std::int64_t tap_row_bytes = spec.width.kernel * spec.in_channels * tile.vectors * lanes * element;
+  if (schedule.rows_along_batch) {
+    tap_row_bytes = tap_row_bytes * schedule.block_strips +
+                    spec.width.input * spec.in_channels * spec.batch * element;
+  }
   if (spec.height.kernel * tap_row_bytes > target.l2_bytes / 2) {
     schedule.tap_block =
         std::max<std::int64_t>(target.l2_bytes / 2 / std::max<std::int64_t>(tap_row_bytes, 1), 1);

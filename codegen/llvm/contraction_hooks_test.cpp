@@ -110,20 +110,24 @@ TEST(ContractionHooks, PrologueAppliesToEveryLayout) {
   }
 }
 
-TEST(ContractionHooks, ConvolutionEpilogueKnowsItsPlace) {
+void expect_convolution_place(bool rows_along_batch, std::int64_t tap_block) {
   const WindowAxis axis{.kernel = 3, .input = 9, .padding = 1};
   ConvolutionSpec spec = convolution_spec(2, axis, axis, 4, 24, 2, 1, 1);
   spec.outputs.push_back(spec.outputs[0]);
   spec.outputs[1].buffer = kScaledBuffer;
+  spec.output_may_hold_partials = false;
   ContractionHooks hooks;
   hooks.epilogue = bias_relu_scale;
-  const ConvolutionSchedule schedule = choose_schedule(spec, hooks, host_target(), 1);
+  ConvolutionSchedule schedule = choose_schedule(spec, hooks, host_target(), 1);
+  schedule.rows_along_batch = rows_along_batch;
+  schedule.tap_block = tap_block;
   IrModule fused("fused", host_target()), plain("plain", host_target());
   ConvolutionSpec plain_spec = spec;
   plain_spec.outputs.pop_back();
   auto fused_plan = emit_convolution(fused, spec, hooks, schedule);
   auto plain_plan = emit_convolution(plain, plain_spec, {}, schedule);
   ASSERT_TRUE(fused_plan && plain_plan);
+  EXPECT_EQ(fused_plan->launches.back().scratch_bytes > 0, tap_block > 0);
   RunnableContraction with({fused_plan->launches, fused_plan->workspace_bytes, {}},
                            *load_object(*compile_object(fused)), 1, 3);
   RunnableContraction without({plain_plan->launches, plain_plan->workspace_bytes, {}},
@@ -137,6 +141,14 @@ TEST(ContractionHooks, ConvolutionEpilogueKnowsItsPlace) {
     const std::size_t batch = i / (24 * 9), row = i / 24 % 9;  // image * height + row of the image
     ASSERT_EQ(y[i], std::max(plain_y[i] + bias[i % 24], 0.0f)) << i;
     ASSERT_EQ(scaled[i], y[i] * static_cast<float>(row + 100 * batch)) << i;
+  }
+}
+
+TEST(ContractionHooks, ConvolutionEpilogueKnowsItsPlace) {
+  for (const bool rows_along_batch : {false, true}) {
+    for (const std::int64_t tap_block : {0, 1, 2}) {
+      expect_convolution_place(rows_along_batch, tap_block);
+    }
   }
 }
 

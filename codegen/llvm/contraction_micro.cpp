@@ -163,7 +163,7 @@ void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<Contraction
                    const Values& accumulators) {
   const auto pointer_in = [&](std::size_t o, int r, int v) {
     const ContractionOutput& to = outputs[o];
-    const std::int64_t offset = r * place.row_step * to.row + v * e.lanes * to.column;
+    const std::int64_t offset = r * place.memory_step * to.row + v * e.lanes * to.column;
     return e.at(place.outputs[o], offset * static_cast<std::int64_t>(byte_size(to.dtype)));
   };
   for (int r = 0; r < tile.rows; ++r) {
@@ -172,9 +172,14 @@ void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<Contraction
       llvm::Value* mask = column_mask(e, tile, v);
       Values values(outputs.size(), acc);
       if (hook) {
-        EpilogueSite site{e.b,           acc,     place.batch, e.add(place.row, r * place.row_step),
+        EpilogueSite site{e.b,
+                          acc,
+                          e.add(place.batch, r * place.batch_step),
+                          e.add(place.row, r * place.row_step),
                           e.add(place.column, v * e.lanes),
-                          mask,          place.buffers, e.lanes,
+                          mask,
+                          place.buffers,
+                          e.lanes,
                           std::move(values)};
         hook(site);
         values = std::move(site.values);

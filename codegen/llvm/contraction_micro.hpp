@@ -45,13 +45,14 @@ struct DepthLoop {
 Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& streams,
                        const DepthLoop& loop, Values accumulators);
 
-// Where a tile stands: hooks see `row + r * row_step`, and `column` of its first lane.
+// Where a tile stands. Row r of the tile is, to hooks, `row + r * row_step` of `batch + r * batch_step`; in memory it lies
+// r * memory_step rows of the output after the first. `column` is that of the first lane.
 struct TilePlace {
   llvm::Value* batch;
   llvm::Value* row;
-  std::int64_t row_step = 1;
   llvm::Value* column;
   llvm::Value* buffers;
+  std::int64_t batch_step = 0, row_step = 1, memory_step = 1;
   Values outputs;  // pointers to the tile's first element in each output
 };
 
