@@ -92,6 +92,7 @@ class GroupCompiler {
       return {};
     }
     Lowered lowered = lower_group(group, {.vector_bytes = options_.target.vector_bits / 8});
+    lowered.kernel->name = module_.unique_name(lowered.kernel->name);
     Function& kernel = module_.add(std::move(lowered.kernel));
     HYP_TRY(EmittedKernel emitted, emit_kernel(code_, kernel, kernel.name, lowered.tiles, options_.threads));
     groups_[group.name] = {.emitted = std::move(emitted),
@@ -137,6 +138,11 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
   PlanBuilder plans(module, compiler.groups(), out);
   HYP_TRY_VOID(plans.add_entry(entry));
+  if (listener.wants_assembly) {
+    HYP_TRY(const std::string assembly, compile_assembly(code, {.tidy_scalar_code = true}));
+    if (listener.text) listener.text(Stage::assembly, assembly);
+    return out;
+  }
   HYP_TRY(ObjectBytes object, compile_object(code, {.tidy_scalar_code = true}));
   out.objects.push_back(std::move(object));
   return out;

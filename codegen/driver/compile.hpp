@@ -33,6 +33,8 @@ enum class Stage { passes, fused, kernels, llvm, assembly };
 struct StageListener {
   std::function<void(Stage, const ir::Module&)> module;
   std::function<void(Stage, const std::string& text)> text;
+  // The code generator runs once, so it writes either an object or assembly: then the module returned has no code.
+  bool wants_assembly = false;
 };
 
 // Compiles `entry` and what it calls. The module is consumed: it ends as functions of groups and their kernels.
