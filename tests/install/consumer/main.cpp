@@ -1,15 +1,13 @@
-// Uses one thing of each floor that a user sees. Exits with 0 when it worked.
+// What a stranger's first program looks like. Exits with 0 when the numbers are right.
 #include <cstdio>
 
-#include "frontend/data/batches.hpp"
-#include "frontend/data/digits.hpp"
-#include "ir/dtype.hpp"
+#include "frontend/hyperion.hpp"
 
 int main() {
   using namespace hyperion;
-  const data::LabelledImages digits = data::generate_digits(16, 0);
-  const auto loader = data::BatchLoader::create(digits, {.batch_size = 8});
-  const bool works = loader && (*loader)->next().size == 8 && dtype_name(DType::f32) == "f32";
-  std::puts(works ? "hyperion works" : "hyperion does not work");
-  return works ? 0 : 1;
+  const Tensor x = tensor({1.0, 2.0, 3.0});
+  const auto slope = grad([](const Tensor& t) { return sum(t * t + t); });
+  const std::vector<float> values = slope(x).to_vector<float>();
+  std::printf("d/dx sum(x * x + x) = %g %g %g\n", values[0], values[1], values[2]);
+  return values == std::vector<float>{3, 5, 7} ? 0 : 1;
 }
