@@ -50,6 +50,7 @@ OpDefinition elementwise(std::string_view name, std::string_view doc, std::vecto
 OpDefinition unary_op(std::string_view name, std::string_view doc, DTypePredicate accepts,
                       std::string_view accepted_words) {
   OpDefinition op = elementwise(name, doc, {{.name = "x", .doc = "the argument"}}, accepts, accepted_words);
+  op.constraints.erase(op.constraints.begin());  // (C1): one operand always agrees with itself
   op.group = OpGroup::unary;
   return op;
 }
@@ -63,11 +64,16 @@ OpDefinition binary_op(std::string_view name, std::string_view doc, DTypePredica
   return op;
 }
 
+namespace {
+constexpr std::array<std::string_view, 6> kComparisons = {"eq", "ne", "lt", "le", "gt", "ge"};
+}  // namespace
+
 std::int64_t comparison_code(std::string_view direction) {
-  constexpr std::array<std::string_view, 6> names = {"eq", "ne", "lt", "le", "gt", "ge"};
-  const auto found = std::ranges::find(names, direction);
-  return found == names.end() ? -1 : found - names.begin();
+  const auto found = std::ranges::find(kComparisons, direction);
+  return found == kComparisons.end() ? -1 : found - kComparisons.begin();
 }
+
+std::string_view comparison_name(std::int64_t code) { return kComparisons.at(static_cast<std::size_t>(code)); }
 
 TermId unfold(TermPool& pool, TermId root) {
   std::unordered_map<TermId, TermId> unfolded;

@@ -33,6 +33,7 @@ OpDefinition binary_op(std::string_view name, std::string_view doc, DTypePredica
 
 // The code of a comparison direction ("eq" 0, "ne" 1, "lt" 2, "le" 3, "gt" 4, "ge" 5), or -1.
 std::int64_t comparison_code(std::string_view direction);
+std::string_view comparison_name(std::int64_t code);
 
 // `term` with every scalar function that is not primitive replaced by its expansion.
 TermId unfold(TermPool& pool, TermId term);

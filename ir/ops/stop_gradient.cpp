@@ -7,6 +7,7 @@ namespace hyperion::ir::ops {
 OpDefinition op_stop_gradient() {
   OpDefinition op = unary_op("stop_gradient", "Its operand, whose derivative counts as zero.",
                              [](DType) { return true; }, "an element type");
+  op.constraints.clear();  // every element type is accepted
   op.group = OpGroup::structure;
   op.expand = [](const ExpandContext& c) { return c[0]; };
   op.expands_any_dtype = true;

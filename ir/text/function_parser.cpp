@@ -36,7 +36,7 @@ Result<> FunctionParser::header() {
     reader_.next();
     const Token first = reader_.peek();
     HYP_TRY(result_types_, reader_.types());
-    result_range_ = first.range();
+    result_range_ = Reader::piece(first, reader_.previous()).range;
   }
   if (reader_.accept_word("attributes")) {
     HYP_TRY(function_.attributes, reader_.attributes(nullptr));
@@ -222,7 +222,7 @@ Result<FunctionParser::OpText> FunctionParser::op_text() {
   if (reader_.accept(':')) {
     const Token first = reader_.peek();
     HYP_TRY(text.types, reader_.types());
-    text.types_range = first.range();
+    text.types_range = Reader::piece(first, reader_.previous()).range;
   }
   HYP_TRY(text.location, reader_.location());
   if (!reader_.peek().is('(') && !reader_.peek().is('}') && !reader_.at_end() &&

@@ -61,10 +61,15 @@ std::unexpected<Failure> Reader::error(std::string_view id, SourceRange range,
 }
 
 std::unexpected<Failure> Reader::expected(std::string_view what) {
-  const Token& found = at_end() ? tokens_.back() : peek();
-  const bool unfinished = at_end() && position_ < tokens_.size();
-  return error("parse.syntax", unfinished ? peek().range() : found.range(),
-               format("expected {}, got {}", what, shown(unfinished ? peek() : found)));
+  const Token& found = peek();
+  // What is missing at the end of a line is missing there, not where the next line begins.
+  if (position_ > 0 && found.line > previous().line && found.kind != TokenKind::invalid) {
+    const SourceRange last = previous().range();
+    return error("parse.syntax", {last.line, last.column + last.length, 1},
+                 format("expected {}, got the end of the {}", what,
+                        found.kind == TokenKind::end ? "text" : "line"));
+  }
+  return error("parse.syntax", found.range(), format("expected {}, got {}", what, shown(found)));
 }
 
 Result<> Reader::expect(char punctuation, std::string_view where) {
@@ -140,7 +145,7 @@ Result<Type> Reader::type() {
   if (!dtype) return expected("a type such as f32[2, n]");
   next();
   HYP_TRY(const std::vector<Dim> sizes, dims());
-  const SourceRange range = piece(name, tokens_[position_ - 1]).range;
+  const SourceRange range = piece(name, previous()).range;
   if (sizes.size() > kMaxRank)
     return error("parse.limit", range, format("rank {} is more than {}", sizes.size(), kMaxRank));
   std::int64_t count = 1;
@@ -217,7 +222,7 @@ Result<Piece> Reader::element() {
   } else {
     HYP_TRY_VOID(element_part());
   }
-  return piece(first, tokens_[position_ - 1]);
+  return piece(first, previous());
 }
 
 Result<> Reader::element_part() {

@@ -37,6 +37,8 @@ class Reader {
     return tokens_[std::min(position_ + ahead, end_)];
   }
   const Token& next() { return tokens_[position_ < end_ ? position_++ : end_]; }
+  // The token read last. REQUIRES: one has been read.
+  const Token& previous() const { return tokens_[position_ - 1]; }
   std::size_t position() const { return position_; }
   // Reads tokens [begin, end); token `end` itself stands for the end of the text.
   void seek(std::size_t begin, std::size_t end) { position_ = begin, end_ = end; }

@@ -67,9 +67,11 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
       ->check(CLI::IsMember({"text", "json"}));
   switch (command) {
     case OptCommand::emit:
-      app.add_option("--as", raw.config.emit_as, "hir, kernel, llvm, asm or cpp");
+      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, llvm or asm");
       app.add_option("--target", raw.config.target, "host, or a named CPU");
-      [[fallthrough]];
+      add_module_options(app, raw);
+      app.add_option("function", raw.config.function, "@name; without it, the last with static types");
+      return add_print_options(app, raw);
     case OptCommand::run:
       add_module_options(app, raw);
       return add_print_options(app, raw);

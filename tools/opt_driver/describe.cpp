@@ -7,6 +7,7 @@
 #include "ir/support/format.hpp"
 #include "ir/support/quote.hpp"
 #include "ir/support/suggest.hpp"
+#include "ir/text/print.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/example.hpp"
 
@@ -124,6 +125,16 @@ std::string traits(const ir::OpDefinition& op) {
   return words.empty() ? std::string() : format("\nproperties\n  {}\n", fmt::join(words, "; "));
 }
 
+// "  where %x: f32[4, 6], %w: f32[6, 10]"
+std::string operand_types(const Example& example) {
+  std::string out;
+  for (ir::ValueId parameter : example.function->parameters()) {
+    const ir::ValueData& value = example.function->value(parameter);
+    out += format("{}%{}: {}", out.empty() ? "  where " : ", ", value.name, value.type.text());
+  }
+  return out.empty() ? out : out + "\n";
+}
+
 std::string op_page(const ir::OpDefinition& op) {
   std::string out = format("{} ({} op)\n  {}\n", op.name, ir::group_name(op.group), op.doc);
   if (!op.operands.empty()) {
@@ -145,7 +156,8 @@ std::string op_page(const ir::OpDefinition& op) {
   const std::optional<Example> example = example_module(op);
   const std::string definition = example ? example_definition(*example) : std::string();
   if (!definition.empty()) out += "\ndefinition, for the example\n" + definition;
-  return out + format("\nexample\n  {}\n", op.example);
+  if (!example) return out + format("\nexample\n  {}\n", op.example);
+  return out + format("\nexample\n  {}\n", ir::print_op(*example->function, example->op)) + operand_types(*example);
 }
 
 std::string pass_page(const passes::PassDefinition& pass) {

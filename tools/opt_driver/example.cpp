@@ -12,10 +12,28 @@ namespace {
 
 // Shapes that the examples of ir/ops/ are written for, the usual ones first.
 const std::vector<std::string_view> kShapes = {
-    "[4, 6]",    "[6, 10]",   "[10]",      "[]",           "[6]",
+    "[4, 6]", "[6]",    "[6, 10]",   "[10]",      "[]",           
     "[4]",       "[2]",       "[1, 8]",    "[2, 3, 8, 8]", "[4, 3, 3, 3]",
     "[2, 3, 9]", "[4, 3, 3]", "[2, 4, 4]", "[2, 4, 7]",    "[4, 4, 3]",
-    "[4, 4]",    "[32, 10]",  "[4, 9]",    "[2, 4, 4, 4]", "[32, 784]"};
+    "[4, 4]",    "[32, 10]",  "[4, 9]",    "[2, 4, 4, 4]", "[32, 784]", "[10, 6]"};
+
+// The functions that examples of control flow refer to.
+struct Callees {
+  std::string_view op, functions;
+};
+constexpr Callees kCallees[] = {
+    {"call", "  func @f(%x: f32[4, 6]) -> f32[4, 6] {\n    return %x\n  }\n"},
+    {"cond",
+     "  func @f(%x: f32[4, 6]) -> f32[4, 6] {\n    return %x\n  }\n"
+     "  func @g(%x: f32[4, 6]) -> f32[4, 6] {\n    %y = neg %x\n    return %y\n  }\n"},
+    {"while",
+     "  func @p(%i: i32[], %x: f32[4, 6]) -> bool[] {\n    %more = compare %i, 3 {direction = \"lt\"}\n"
+     "    return %more\n  }\n"
+     "  func @f(%i: i32[], %x: f32[4, 6]) -> i32[], f32[4, 6] {\n    %next = add %i, 1\n"
+     "    return %next, %x\n  }\n"},
+    {"scan",
+     "  func @step(%sum: f32[6], %x: f32[6]) -> f32[6], f32[6] {\n    %next = add %sum, %x\n"
+     "    return %next, %next\n  }\n"}};
 
 // The element types to try for an operand, by its name.
 std::vector<std::string_view> dtypes_for(std::string_view name) {
@@ -23,7 +41,7 @@ std::vector<std::string_view> dtypes_for(std::string_view name) {
     return std::ranges::find(names, name) != names.end();
   };
   if (is({"p", "q", "predicate", "mask"})) return {"bool"};
-  if (is({"i", "j", "indices", "index", "labels", "begin", "end", "offset", "n"}))
+  if (is({"i", "j", "indices", "index", "labels", "tokens", "begin", "end", "offset", "n"}))
     return {"i32", "i64"};
   if (is({"key"})) return {"u32"};
   return {"f32"};
@@ -44,14 +62,12 @@ std::string module_text(const ir::OpDefinition& op, const std::vector<std::strin
   std::vector<std::string> parameters;
   for (std::size_t k = 0; k < names.size(); ++k)
     parameters.push_back(format("%{}: {}", names[k], types[k]));
-  // Examples of calls call @f, which takes and gives one matrix.
-  const std::string callee = op.example.find("@f") == std::string_view::npos
-                                 ? ""
-                                 : "  func @f(%x: f32[4, 6]) -> f32[4, 6] {\n    return %x\n  }\n";
-  const bool is_return = op.name == "return";
-  const std::string body = is_return ? std::string(op.example) : format("%result = {}", op.example);
-  return format("hyperion 1\nmodule @example {{\n{}  func @example({}) {{\n    {}\n{}  }}\n}}\n",
-                callee, fmt::join(parameters, ", "), body, is_return ? "" : "    return\n");
+  std::string_view callees;
+  for (const Callees& one : kCallees) {
+    if (one.op == op.name) callees = one.functions;
+  }
+  return format("hyperion 1\nmodule @example {{\n{}  func @example({}) {{\n    {}\n{}  }}\n}}\n", callees,
+                fmt::join(parameters, ", "), op.example, op.name == "return" ? "" : "    return\n");
 }
 
 // The parsed example; its function returns nothing yet, so that the result types need not be known.

@@ -50,9 +50,11 @@ std::vector<std::string> words_of(const std::string& command) {
   return words;
 }
 
-// The input comes as text; a command that names no file reads it.
+// The command gets the file's name as its first argument, and the input as text. REQUIRES: it begins with a subcommand.
 OptResult run_command_line(const GoldenTest& test, const std::string& command, OptConfig* used) {
   std::vector<std::string> words = words_of(command);
+  const bool reads_input = words[0] != "list" && words[0] != "explain" && words[0] != "test";
+  if (reads_input) words.insert(words.begin() + 1, test.name);
   std::variant<OptConfig, OptResult> parsed = parse_command_line(std::move(words));
   if (auto* answer = std::get_if<OptResult>(&parsed)) return *answer;
   OptConfig config = std::get<OptConfig>(std::move(parsed));
@@ -174,6 +176,9 @@ std::string write_golden(const GoldenTest& test) {
 
 std::string run_golden(GoldenTest& test, bool update) {
   if (test.runs.empty()) return "  the file has no RUN line\n";
+  for (const GoldenTest::Run& run : test.runs) {
+    if (words_of(run.command).empty()) return "  a RUN line has no command\n";
+  }
   std::string defects = check_sections(test);
   for (GoldenTest::Run& run : test.runs) {
     const std::string found = check_run(test, run, update);

@@ -48,7 +48,11 @@ Result<std::vector<const ir::Function*>> chosen_functions(const ir::Module& modu
     if (wanted == function->name || (wanted.empty() && is_static(*function)))
       out.push_back(function.get());
   }
-  if (!out.empty()) return out;
+  if (!out.empty() && is_static(*out[0])) return out;
+  if (!out.empty()) {
+    diagnostics.error("opt.function", format("@{} has symbolic dimensions; give them with --dims", wanted));
+    return failure();
+  }
   if (!wanted.empty()) {
     diagnostics.error("opt.function",
                       format("no func is called @{}{}", wanted, did_you_mean(wanted, known)));
