@@ -52,6 +52,12 @@ void Rewriter::set_attribute(ir::OpId op, std::string_view attribute, ir::Attrib
   ++change_count_;
 }
 
+void Rewriter::set_type(ir::ValueId value, Type type) {
+  if (function_.type(value) == type) return;
+  function_.set_type(value, type);
+  ++change_count_;
+}
+
 void Rewriter::move_before(ir::OpId op, ir::OpId position) {
   if (op == position || function_.op(op).next == position) return;
   function_.move_before(op, position);

@@ -66,6 +66,8 @@ class Rewriter {
   void set_operand(ir::OpId op, std::uint32_t operand, ir::ValueId value);
   void set_attribute(ir::OpId op, std::string_view attribute, ir::AttributeValue value);
   void move_before(ir::OpId op, ir::OpId position);
+  // For passes that change types throughout, such as specialize. REQUIRES: afterwards all ops have the inferred types.
+  void set_type(ir::ValueId value, Type type);
 
   std::size_t change_count() const { return change_count_; }
   Changed changed() const { return changed_if(change_count_ != 0); }

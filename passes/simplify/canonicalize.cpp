@@ -21,31 +21,31 @@ namespace {
 // Rules by the op at their root; those for any elementwise op by its number of operands.
 class RuleIndex {
  public:
-  RuleIndex(std::span<const Rule> rules, const CanonicalizeOptions& options) : by_op_(ir::all_ops().size()) {
-    for (const Rule& rule : rules) {
+  explicit RuleIndex(const CanonicalizeOptions& options) : by_op_(ir::all_ops().size()) {
+    for (const Rule& rule : options.rules) {
       if (std::ranges::find(options.disabled, &rule) != options.disabled.end()) continue;
       if (rule.float_tag > options.policy && rule.integer_tag > options.policy) continue;
       const RuleNode& root = rule.patterns[0];
-      auto& list = root.kind == RuleNode::Kind::op ? by_op_[root.op->index] : by_arity_[std::min<std::size_t>(root.operands.size(), 3)];
+      auto& list = root.kind == RuleNode::Kind::op ? by_op_[root.op->index] : by_arity_[root.operands.size()];
       list.push_back(&rule);
     }
   }
   const std::vector<const Rule*>& of_op(const Op& op) const { return by_op_[op.definition->index]; }
   const std::vector<const Rule*>& of_any(const Op& op) const {
     static const std::vector<const Rule*> none;
-    return op.definition->is_elementwise && op.operands.size() <= 3 ? by_arity_[op.operands.size()] : none;
+    return op.definition->is_elementwise && op.operands.size() < std::size(by_arity_) ? by_arity_[op.operands.size()] : none;
   }
 
  private:
   std::vector<std::vector<const Rule*>> by_op_;
-  std::vector<const Rule*> by_arity_[4];
+  std::vector<const Rule*> by_arity_[4];  // elementwise ops have at most three operands
 };
 
 class Canonicalizer {
  public:
   Canonicalizer(const ir::Module& module, Function& function, const CanonicalizeOptions& options, PassContext& context)
       : module_(module), function_(function), options_(options), context_(context),
-        index_(all_rules(), options), rewriter_(module, function, context) {}
+        index_(options), rewriter_(module, function, context) {}
 
   Changed run() {
     for (OpId id : function_.ops()) push(id);

@@ -9,6 +9,7 @@
 // over the real numbers).
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,7 @@
 namespace hyperion::passes {
 
 struct CanonicalizeOptions {
+  std::span<const Rule> rules = all_rules();
   Tag policy = Tag::same_bits;
   std::vector<const Rule*> disabled = {};
   bool fold = true;

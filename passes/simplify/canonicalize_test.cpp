@@ -117,6 +117,36 @@ TEST(Canonicalize, GivesNewOpsTheLocationsOfTheOld) {
   EXPECT_EQ(f.producer(f.results()[0])->location.text(), "fused[\"b.cpp\":3:4, \"a.cpp\":1:2]");
 }
 
+TEST(Canonicalize, StopsRulesThatChaseEachOther) {
+  Diagnostics diagnostics;
+  const auto rules = parse_rules("rule a : B neg(%x) => abs(%x)  rule b : B abs(%x) => neg(%x)", "test", diagnostics);
+  ASSERT_TRUE(rules.has_value()) << diagnostics.render();
+  const auto module = module_of("func @f(%x: f32[2]) -> f32[2] { %a = neg %x\n return %a }");
+  PassContext context{.diagnostics = diagnostics};
+  EXPECT_EQ(canonicalize(*module, *module->find("f"), {.rules = *rules}, context), Changed::yes);
+  EXPECT_NE(diagnostics.render().find("[pass.limit]"), std::string::npos) << diagnostics.render();
+}
+
+TEST(Inline, WritesCalleesOutAndErasesThem) {
+  const char* text = R"(
+    func @h(%x: f32[2]) -> f32[2] { %a = exp %x
+      return %a }
+    func @g(%x: f32[2]) -> f32[2] { %a = call @h(%x)
+      %b = call @h(%a)
+      return %b }
+    func @f(%x: f32[2]) -> f32[2] { %a = call @g(%x)
+      return %a })";
+  EXPECT_EQ(after("inline{keep=false}", text), "%0 = exp %x : f32[2]\n%a = exp %0 : f32[2]\nreturn %a\n");
+  const auto module = module_of(text);
+  Diagnostics diagnostics;
+  ASSERT_TRUE(run(*Pipeline::parse("inline{keep=false}", diagnostics), *module, diagnostics).has_value());
+  EXPECT_EQ(module->functions().size(), 1u);
+}
+
+TEST(Expand, DropsStopGradient) {
+  EXPECT_EQ(after("expand", "func @f(%x: f32[2]) -> f32[2] { %a = stop_gradient %x\n return %a }"), "return %x\n");
+}
+
 TEST(Cse, MergesEqualOpsAndNothingElse) {
   EXPECT_EQ(after("cse", R"(func @f(%x: f32[2], %y: f32[2]) -> f32[2] {
     %a = add %x, %y

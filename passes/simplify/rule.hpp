@@ -88,8 +88,11 @@ struct Rule {
 // Reports rule.syntax with the place marked.
 Result<std::vector<Rule>> parse_rules(std::string_view text, std::string source_name, Diagnostics& diagnostics);
 
-// The built-in rules (passes/simplify/rules/*.cpp), in the order in which they are tried. Names are unique.
+// The built-in rules that canonicalize applies (passes/simplify/rules/*.cpp), in the order in which they are tried. Names
+// are unique.
 std::span<const Rule> all_rules();
 const Rule* find_rule(std::string_view name);  // null: none
+// The rules of the pass `layout`, which change how data lies, not what is computed.
+std::span<const Rule> layout_rules();
 
 }  // namespace hyperion::passes

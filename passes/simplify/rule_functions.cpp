@@ -354,6 +354,25 @@ Made swaps_sides(Arguments a) {
   return *permutation == expected;
 }
 
+// Convolutions from channels_first to channels_last: [N, C, spatial...] to [N, spatial..., C].
+Made channels_last(Arguments a) {
+  const ValueFacts* x = facts(a[0]);
+  if (!x || x->type.rank() < 2) return std::nullopt;
+  Integers out(at(x->type.rank()), 0);
+  std::iota(out.begin() + 1, out.end() - 1, 2);
+  out.back() = 1;
+  return out;
+}
+// The same for weights: [O, I, kernel...] to [kernel..., I, O].
+Made kernel_first(Arguments a) {
+  const ValueFacts* w = facts(a[0]);
+  if (!w || w->type.rank() < 2) return std::nullopt;
+  Integers out(at(w->type.rank()), 0);
+  std::iota(out.begin(), out.end() - 2, 2);
+  out[out.size() - 2] = 1;
+  return out;
+}
+
 constexpr RuleFunction kFunctions[] = {
     {"compose", "p after q, as lists: p[q[0]], p[q[1]], ...", 2, gather},
     {"gather", "list[indices[0]], list[indices[1]], ...", 2, gather},
@@ -369,6 +388,8 @@ constexpr RuleFunction kFunctions[] = {
     {"like", "the constant's element, in the shape of the value", 2, like},
     {"reciprocal", "the constant 1/c, if finite and not zero", 1, reciprocal},
     {"count_splat", "a constant like the value: the product of dims at axes", 3, count_splat},
+    {"channels_last", "the permutation from [N, C, spatial...] to [N, spatial..., C]", 1, channels_last},
+    {"kernel_first", "the permutation from [O, I, kernel...] to [kernel..., I, O]", 1, kernel_first},
     {"identity", "p changes nothing", 1, is_identity},
     {"increasing", "the list is in order", 1, is_increasing},
     {"all_zero", "the list holds zeros only", 1, is_all_zero},

@@ -70,6 +70,7 @@ class Parser {
     on_left_ = true;
     HYP_TRY(const RuleNode left, parse_node());
     if (left.kind != RuleNode::Kind::op && left.kind != RuleNode::Kind::any_op) return fail("the left side is no op");
+    if (left.kind == RuleNode::Kind::any_op && left.operands.size() > 3) return fail("no elementwise op has more than 3 operands");
     rule_.patterns = commuted(left);
     on_left_ = false;
     HYP_TRY_VOID(expect('='));

@@ -8,9 +8,9 @@
 namespace hyperion::passes {
 namespace {
 
-std::vector<Rule> read_all() {
+std::vector<Rule> read(std::initializer_list<std::string_view> texts) {
   std::vector<Rule> all;
-  for (std::string_view text : {scalar_rules(), logic_rules(), view_rules(), reduction_rules(), motion_rules()}) {
+  for (std::string_view text : texts) {
     Diagnostics diagnostics;
     Result<std::vector<Rule>> rules = parse_rules(text, "built-in rules", diagnostics);
     HYP_CHECK(rules.has_value(), diagnostics.render());
@@ -22,7 +22,13 @@ std::vector<Rule> read_all() {
 }  // namespace
 
 std::span<const Rule> all_rules() {
-  static const std::vector<Rule>* rules = new std::vector<Rule>(read_all());
+  static const auto* rules = new std::vector<Rule>(
+      read({scalar_rules(), logic_rules(), view_rules(), reduction_rules(), motion_rules()}));
+  return *rules;
+}
+
+std::span<const Rule> layout_rules() {
+  static const auto* rules = new std::vector<Rule>(read({convolution_layout_rules()}));
   return *rules;
 }
 

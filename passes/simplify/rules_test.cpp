@@ -386,6 +386,7 @@ TEST(Rules, SayWhatIsWrongWithThem) {
 TEST(RuleFunctions, AreDocumentedAndUsed) {
   std::string all;
   for (const Rule& rule : all_rules()) all += rule.text;
+  for (const Rule& rule : layout_rules()) all += rule.text;
   for (const RuleFunction& function : all_rule_functions()) {
     EXPECT_FALSE(function.doc.empty()) << function.name;
     EXPECT_NE(all.find(std::string(function.name) + "("), std::string::npos) << function.name;

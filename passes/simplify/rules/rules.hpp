@@ -11,5 +11,6 @@ std::string_view logic_rules();
 std::string_view view_rules();
 std::string_view motion_rules();
 std::string_view reduction_rules();
+std::string_view convolution_layout_rules();
 
 }  // namespace hyperion::passes

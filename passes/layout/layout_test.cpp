@@ -1,0 +1,58 @@
+#include <gtest/gtest.h>
+
+#include "passes/pass_manager.hpp"
+#include "tests/support/programs.hpp"
+
+namespace hyperion::passes {
+namespace {
+
+using testing_support::module_of;
+using testing_support::random_arguments;
+
+constexpr const char* kNet = R"(func @f(%x: f32[2, 4, 5, 6], %w: f32[6, 2, 3, 2], %b: f32[6], %v: f32[3, 6, 1, 1]) -> f32[2, 3, 3, 6], f32[2, 4, 5, 6], f32[6, 2, 3, 2] {
+  %y = conv %x, %w {strides = [2, 1], padding_low = [1, 0], padding_high = [1, 1], dilations = [1, 1], groups = 2}
+  %bb = broadcast %b {dims = [1], shape = [2, 6, 3, 6]}
+  %z = add %y, %bb
+  %r = max %z, 0.0
+  %u = conv %r, %v {strides = [1, 1], padding_low = [0, 0], padding_high = [0, 0], dilations = [1, 1]}
+  %gx = conv_input_gradient %r, %w {strides = [2, 1], padding_low = [1, 0], padding_high = [1, 1], dilations = [1, 1], groups = 2, shape = [5, 6]}
+  %gw = conv_weight_gradient %x, %r {strides = [2, 1], padding_low = [1, 0], padding_high = [1, 1], dilations = [1, 1], groups = 2, shape = [3, 2]}
+  return %u, %gx, %gw
+})";
+
+TEST(Layout, KeepsEveryBit) {
+  const auto module = module_of(kNet);
+  const auto arguments = random_arguments(*module->find("f"), 3);
+  const auto before = testing_support::run(*module, "f", arguments);
+  Diagnostics diagnostics;
+  const auto pipeline = Pipeline::parse("layout, canonicalize, cse, dce", diagnostics);
+  ASSERT_TRUE(run(*pipeline, *module, diagnostics, {.verify_each = true}).has_value()) << diagnostics.render();
+  const auto after = testing_support::run(*module, "f", arguments);
+  for (std::size_t k = 0; k < before.size(); ++k) EXPECT_EQ(*before[k], *after[k]) << k;
+}
+
+TEST(Layout, LeavesTranspositionsAtTheEndsOnly) {
+  const auto module = module_of(kNet);
+  Diagnostics diagnostics;
+  ASSERT_TRUE(run(*Pipeline::parse("layout, canonicalize, cse, dce", diagnostics), *module, diagnostics).has_value());
+  const ir::Function& f = *module->find("f");
+  int transpositions = 0;
+  for (ir::OpId id : f.ops()) {
+    const ir::Op& op = f.op(id);
+    if (op.name().starts_with("conv")) EXPECT_EQ(op.attributes.text("layout"), "channels_last");
+    transpositions += op.is("transpose");
+  }
+  // x and w go in and the three results come out; v's becomes a reshape, and none is left between the convolutions.
+  EXPECT_LE(transpositions, 6);
+}
+
+TEST(Layout, IsDoneOnce) {
+  const auto module = module_of(kNet);
+  Diagnostics diagnostics;
+  const auto pipeline = Pipeline::parse("layout", diagnostics);
+  EXPECT_EQ(*run(*pipeline, *module, diagnostics), Changed::yes);
+  EXPECT_EQ(*run(*pipeline, *module, diagnostics), Changed::no);
+}
+
+}  // namespace
+}  // namespace hyperion::passes
