@@ -40,6 +40,7 @@ OpDefinition op_nextafter() {
   op.expand = expand_nextafter;
   op.expands_any_dtype = true;
   op.is_smooth = false;
+  op.jvp = [](JvpContext& c) { return only(c.tangent(0)); };  // a step is x, and next to nothing
   op.example = "nextafter %x, %y";
   return op;
 }
