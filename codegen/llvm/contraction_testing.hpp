@@ -86,7 +86,7 @@ inline StatusOr<RunnableContraction> compile_contraction(const ContractionSpec& 
                                                          const CpuTarget& target, int threads = 1) {
   IrModule module("contraction", target);
   HYP_TRY(ContractionPlan plan, emit_contraction(module, spec, hooks, schedule));
-  HYP_TRY(const ObjectBytes object, compile_object(module));
+  HYP_TRY(const ObjectBytes object, compile_object(module, {.reduce_loop_strength = false}));
   HYP_TRY(LoadedCode code, load_object(object));
   return RunnableContraction(std::move(plan), std::move(code), threads, spec.workspace_buffer);
 }

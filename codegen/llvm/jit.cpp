@@ -9,6 +9,7 @@
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/Scalar.h"
@@ -17,6 +18,34 @@ namespace hyperion::codegen {
 namespace {
 
 std::string take_message(llvm::Error error) { return llvm::toString(std::move(error)); }
+
+// The pass is switched by a process-wide flag of LLVM, read while a pass list is put together.
+std::mutex g_pass_list_mutex;
+
+void set_loop_strength_reduction(bool enabled) {
+  static auto* flag = static_cast<llvm::cl::opt<bool>*>(
+      llvm::cl::getRegisteredOptions().lookup("disable-lsr"));
+  if (flag != nullptr) flag->setValue(!enabled);
+}
+
+StatusOr<> add_passes(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
+                      const CompileOptions& options, llvm::CodeGenFileType kind,
+                      llvm::raw_pwrite_stream& out) {
+  passes.add(llvm::createTargetTransformInfoWrapperPass(machine.getTargetIRAnalysis()));
+  if (options.tidy_scalar_code) {
+    passes.add(llvm::createSROAPass());
+    passes.add(llvm::createEarlyCSEPass());
+    passes.add(llvm::createLICMPass());
+    passes.add(llvm::createEarlyCSEPass());
+  }
+  const std::lock_guard lock(g_pass_list_mutex);
+  set_loop_strength_reduction(options.reduce_loop_strength);
+  if (machine.addPassesToEmitFile(passes, out, nullptr, kind, /*DisableVerify=*/true)) {
+    return error_status(Code::internal, "LLVM cannot emit this file type",
+                        machine.getTargetTriple().str());
+  }
+  return {};
+}
 
 StatusOr<> run_backend(IrModule::Impl& impl, const CompileOptions& options,
                        llvm::CodeGenFileType kind, llvm::raw_pwrite_stream& out) {
@@ -32,16 +61,7 @@ StatusOr<> run_backend(IrModule::Impl& impl, const CompileOptions& options,
     }
   }
   llvm::legacy::PassManager passes;
-  passes.add(llvm::createTargetTransformInfoWrapperPass(machine->getTargetIRAnalysis()));
-  if (options.tidy_scalar_code) {
-    passes.add(llvm::createSROAPass());
-    passes.add(llvm::createEarlyCSEPass());
-    passes.add(llvm::createLICMPass());
-    passes.add(llvm::createEarlyCSEPass());
-  }
-  if (machine->addPassesToEmitFile(passes, out, nullptr, kind, /*DisableVerify=*/true)) {
-    return error_status(Code::internal, "LLVM cannot emit this file type", impl.target.triple);
-  }
+  HYP_TRY_VOID(add_passes(passes, *machine, options, kind, out));
   passes.run(impl.module);
   return {};
 }

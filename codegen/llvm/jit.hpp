@@ -46,6 +46,9 @@ class IrModule {
 
 struct CompileOptions {
   bool tidy_scalar_code = false;  // SROA, EarlyCSE, LICM before code generation
+  // LLVM's loop strength reduction: worthless for contractions, whose pointers already advance by constants, and a quarter
+  // of their compile time. Loops that index many buffers may want it.
+  bool reduce_loop_strength = true;
   bool verify = true;             // LLVM's verifier; its complaint becomes an internal error
 };
 
