@@ -5,18 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "ir/builder.hpp"
+#include "ir/body_copy.hpp"
 
 namespace hyperion::passes {
 
-// Appends `op` of another function with these operands; types, attributes and location stay, names do not come along.
-// REQUIRES: `op` is a func-level op other than return; operands have the original types.
-std::vector<ir::Value> copy_op(ir::Builder& builder, const ir::Function& from, const ir::Op& op,
-                               std::span<const ir::Value> operands);
-
-// Appends the whole body of `callee`; returns its results. This is `call`, by definition.
-std::vector<ir::Value> copy_body(ir::Builder& builder, const ir::Function& callee,
-                                 std::span<const ir::Value> arguments);
+using ir::copy_body;
+using ir::copy_op;
 
 // The decomposition of one application of a composite, as a function of its own (in no module).
 // REQUIRES: op.definition->is_composite().

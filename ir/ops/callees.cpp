@@ -50,10 +50,6 @@ const Function& callee_of(const Builder& builder, const Attributes& attributes, 
 
 AttributeValue symbol_of(const Function& function) { return SymbolReference{function.name}; }
 
-std::vector<Value> call(Builder& builder, const Function& function, std::span<const Value> arguments) {
-  return builder.apply_all("call", arguments, {{"callee", symbol_of(function)}});
-}
-
 const Function& write_function(FunctionTransforms& functions, std::string name, std::span<const Type> parameters,
                                const std::function<std::vector<Value>(Builder&, std::span<const Value>)>& body) {
   auto function = std::make_unique<Function>(std::move(name), FunctionKind::func);

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "ir/body_copy.hpp"
 #include "ir/ops/shapes.hpp"
 
 namespace hyperion::ir::ops {
@@ -23,9 +24,9 @@ Result<> check_results_of(const InferContext& c, std::string_view constraint, co
 // The function that a symbol attribute names.
 const Function& callee_of(const Builder& builder, const Attributes& attributes, std::string_view attribute);
 AttributeValue symbol_of(const Function& function);
-std::vector<Value> call(Builder& builder, const Function& function, std::span<const Value> arguments);
 
-// Writes a function of these parameters and adds it to the module; `body` gives its results.
+// Writes a function of these parameters (its body copies other functions rather than calling them, so that transposing
+// sees op by op what depends on a tangent) and adds it to the module; `body` gives its results.
 const Function& write_function(FunctionTransforms& functions, std::string name, std::span<const Type> parameters,
                                const std::function<std::vector<Value>(Builder&, std::span<const Value>)>& body);
 

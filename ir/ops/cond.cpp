@@ -56,7 +56,7 @@ const Function& transposed_branch(TransposeContext& c, const Function& branch, c
       if (linear_out[k]) passed.push_back(given ? arguments[next] : b.zeros(c.result_types[k]));
       next += given ? 1 : 0;
     }
-    return call(b, transposed, passed);
+    return copy_body(b, transposed, passed);
   });
 }
 
@@ -91,8 +91,8 @@ std::vector<Value> batch_cond(BatchContext& c) {
   for (int k = 0; k < 2; ++k) mapped[k] = &c.functions->vmap_of(callee_of(b, c.attributes, kBranches[k]), batched, c.size);
   if (!c.is_batched(0)) return b.apply_all("cond", c.operands, branches(*mapped[0], *mapped[1]));
   const std::span<const Value> arguments = std::span(c.operands).subspan(1);
-  std::vector<Value> chosen = call(b, *mapped[0], arguments);
-  const std::vector<Value> otherwise = call(b, *mapped[1], arguments);
+  std::vector<Value> chosen = copy_body(b, *mapped[0], arguments);
+  const std::vector<Value> otherwise = copy_body(b, *mapped[1], arguments);
   for (std::size_t k = 0; k < chosen.size(); ++k) {
     const Value predicate = broadcast_into(c.operand(0), chosen[k].type().with_dtype(DType::bool_), {0});
     chosen[k] = b.select(predicate, chosen[k], otherwise[k]);

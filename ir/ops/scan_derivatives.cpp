@@ -33,7 +33,7 @@ std::vector<Value> jvp_scan(JvpContext& c) {
     append(arguments, part(all, parts.constants, carry));
     append(arguments, part(all, carry + parts.carries, element));
     append(arguments, part(all, element + parts.sequences, all.size()));
-    const std::vector<Value> made = call(inner, derived, arguments);
+    const std::vector<Value> made = copy_body(inner, derived, arguments);
     std::vector<Value> results = part(made, 0, parts.carries);
     append(results, part(made, result_count, result_count + carries.size()));
     append(results, part(made, parts.carries, result_count));
@@ -89,7 +89,7 @@ std::vector<Value> carries_of_steps(TransposeContext& c, const LinearScan& linea
     std::vector<Value> arguments;
     std::size_t next = 0;
     for (std::size_t k = 0; k < types.size(); ++k) arguments.push_back(linear.operands[k] ? b.zeros(types[k]) : given[next++]);
-    const std::vector<Value> made = call(b, linear.body, arguments);
+    const std::vector<Value> made = copy_body(b, linear.body, arguments);
     std::vector<Value> results = chosen(part(made, 0, parts.carries), linear.carries(), false);
     append(results, part(given, scan.constants.size(), scan.constants.size() + scan.carries.size()));
     return results;
@@ -133,7 +133,7 @@ std::vector<Value> transpose_scan(TransposeContext& c) {
       next += linear.operands[parts.constants + k] ? 1 : 0;
     }
     append(arguments, part(all, element + known - carry, all.size()));
-    const std::vector<Value> sent = call(inner, transposed, arguments);  // of linear constants, carries, elements
+    const std::vector<Value> sent = copy_body(inner, transposed, arguments);  // of linear constants, carries, elements
     const std::size_t sums = back.carries.size() - linear_carries;
     std::vector<Value> results = part(sent, sums, sums + linear_carries);
     for (std::size_t k = 0; k < sums; ++k) results.push_back(all[carry + linear_carries + k] + sent[k]);

@@ -47,7 +47,7 @@ std::vector<Value> jvp_while(JvpContext& c) {
   const Function& body = c.functions->jvp_of(callee_of(b, c.attributes, "body"), active);
   const std::size_t count = c.operands.size();
   const Function& holds = write_function(*c.functions, condition.name + "_jvp", types_of(state), [&](Builder& inner, std::span<const Value> arguments) {
-    return call(inner, condition, arguments.first(count));
+    return copy_body(inner, condition, arguments.first(count));
   });
   const std::vector<Value> last = b.apply_all("while", state, loop(holds, body));
   std::vector<Value> result(count);
@@ -67,11 +67,11 @@ std::vector<Value> batch_while(BatchContext& c) {
   for (std::size_t k = 0; k < c.operands.size(); ++k) state.push_back(c.batched_operand(static_cast<int>(k)));
   const std::vector<Type> types = types_of(state);
   const Function& any = write_function(*c.functions, condition.name + "_any", types, [&](Builder& b, std::span<const Value> arguments) {
-    return only(b.reduce(call(b, condition, arguments)[0], Monoid::any, {0}));
+    return only(b.reduce(copy_body(b, condition, arguments)[0], Monoid::any, {0}));
   });
   const Function& step = write_function(*c.functions, body.name + "_where", types, [&](Builder& b, std::span<const Value> arguments) {
-    const Value holds = call(b, condition, arguments)[0];
-    std::vector<Value> next = call(b, body, arguments);
+    const Value holds = copy_body(b, condition, arguments)[0];
+    std::vector<Value> next = copy_body(b, body, arguments);
     for (std::size_t k = 0; k < next.size(); ++k) {
       next[k] = b.select(broadcast_into(holds, next[k].type().with_dtype(DType::bool_), {0}), next[k], arguments[k]);
     }
