@@ -28,6 +28,20 @@ bool is_number(const LiteralPtr& literal, double number) {
   return value == number && std::signbit(value) == std::signbit(number);
 }
 
+// Whether the ops directly below could be those of the pattern. Almost every attempt ends here, without allocating.
+bool could_match(const RuleNode& pattern, const Function& function, const Op& op) {
+  if (op.operands.size() != pattern.operands.size()) return false;
+  for (std::size_t k = 0; k < op.operands.size(); ++k) {
+    const RuleNode& node = pattern.operands[k];
+    if (node.kind == RuleNode::Kind::value) continue;
+    const Op* producer = function.producer(op.operands[k]);
+    if (producer == nullptr) return false;
+    if (node.kind == RuleNode::Kind::op && producer->definition != node.op) return false;
+    if (node.kind == RuleNode::Kind::number && !producer->is("constant")) return false;
+  }
+  return true;
+}
+
 class Matcher {
  public:
   Matcher(const Rule& rule, const Function& function) : function_(function) {
@@ -190,6 +204,7 @@ class Replacer {
 
 std::optional<RuleMatch> match(const Rule& rule, const Function& function, OpId root) {
   for (const RuleNode& pattern : rule.patterns) {
+    if (!could_match(pattern, function, function.op(root))) continue;
     Matcher matcher(rule, function);
     if (!matcher.match_op(pattern, root)) continue;
     RuleMatch& found = matcher.result();
