@@ -15,7 +15,8 @@ Value variance(Value x, const Integers& axes, const Attributes& attributes) {
 
 OpDefinition op_variance() {
   OpDefinition op = composite_reduction("variance", "The sum of squared distances from the mean, over count - correction.", variance);
-  op.attributes.push_back({"correction", AttributeKind::real, "0: of a population, 1: unbiased from a sample", AttributeValue(0.0)});
+  op.attributes = {op.attributes[0],
+                   {"correction", AttributeKind::real, "0: of a population, 1: unbiased from a sample", AttributeValue(0.0)}};
   op.example = "variance %x {axes = [1], correction = 1}";
   return op;
 }
