@@ -8,7 +8,7 @@
 #include "frontend/ops/creation.hpp"
 #include "ir/support/format.hpp"
 
-namespace hyperion::checkpoint {
+namespace hyperion::checkpoints {
 namespace {
 
 // A tree that is a single tensor has no name of its own.
@@ -81,4 +81,4 @@ Metadata load_metadata(const std::string& path, std::source_location place) {
   return open(path, frontend::user_line(place)).metadata();
 }
 
-}  // namespace hyperion::checkpoint
+}  // namespace hyperion::checkpoints

@@ -1,7 +1,7 @@
 // checkpoint.hpp: trees of tensors in safetensors files, for exact resume.
 //
-//   checkpoint::save(path, std::pair(model, state), {.metadata = {{"epoch", "3"}}});
-//   auto [model, state] = checkpoint::load(path, std::pair(model, state));     // shapes and types must fit
+//   checkpoints::save(path, std::pair(model, state), {.metadata = {{"epoch", "3"}}});
+//   auto [model, state] = checkpoints::load(path, std::pair(model, state));     // shapes and types must fit
 //
 // A tensor is saved under its name in the tree ("0.first.weight"); two names of one tensor are saved once. Keys, step
 // counters and data positions that are tensors of the tree are saved like everything else; what is not a tensor goes into
@@ -18,7 +18,7 @@
 #include "frontend/data/safetensors_header.hpp"
 #include "frontend/tree.hpp"
 
-namespace hyperion::checkpoint {
+namespace hyperion::checkpoints {
 
 using Metadata = data::SafetensorsMetadata;
 
@@ -46,4 +46,4 @@ Tree load(const std::string& path, const Tree& like, LoadOptions options = {},
   return tree::unflatten(like, load_tensors(path, tree::named_tensors(like), options, where));
 }
 
-}  // namespace hyperion::checkpoint
+}  // namespace hyperion::checkpoints

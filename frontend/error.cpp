@@ -2,6 +2,15 @@
 
 namespace hyperion::frontend {
 
+const std::vector<DiagnosticInfo>& frontend_diagnostics() {
+  static const std::vector<DiagnosticInfo> catalogue = {
+#define HYP_DIAGNOSTIC(id, summary, explanation) {id, summary, explanation},
+#include "frontend/diagnostics.def"
+#undef HYP_DIAGNOSTIC
+  };
+  return catalogue;
+}
+
 void raise(const Diagnostics& diagnostics) {
   std::string text = diagnostics.render();
   while (!text.empty() && text.back() == '\n') text.pop_back();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frontend/checkpoint.hpp"
+#include "frontend/control.hpp"
 #include "frontend/nn/activations.hpp"
 #include "frontend/nn/init.hpp"
 #include "frontend/nn/layers.hpp"

@@ -126,6 +126,11 @@ Tensor operator|(Operand a, Operand b);
 Tensor operator^(Operand a, Operand b);
 Tensor operator<<(Operand a, Operand b);
 Tensor operator>>(Operand a, Operand b);
+// a += b is a = a + b: the handle changes, no tensor does.
+inline Tensor& operator+=(Tensor& a, Operand b) { return a = Operand(a, b.where()) + b; }
+inline Tensor& operator-=(Tensor& a, Operand b) { return a = Operand(a, b.where()) - b; }
+inline Tensor& operator*=(Tensor& a, Operand b) { return a = Operand(a, b.where()) * b; }
+inline Tensor& operator/=(Tensor& a, Operand b) { return a = Operand(a, b.where()) / b; }
 // Comparisons give bool tensors, element by element.
 Tensor operator==(Operand a, Operand b);
 Tensor operator!=(Operand a, Operand b);

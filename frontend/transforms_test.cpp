@@ -113,7 +113,13 @@ TEST(JitTest, LeakedTensorsAreErrors) {
   EXPECT_EQ(text.substr(0, text.find('\n')),
             "frontend/transforms_test.cpp:<line>: error: the value of a tensor was read inside a function being traced "
             "[trace.read]");
-  EXPECT_NE(error_of([&] { jit([&](const Tensor& x) { return x + leaked; })(tensor(1.0)).item(); }, 0), "(no error)");
+  const auto outer = [&](const Tensor& x) {
+    grad([&](const Tensor& inner) { return leaked = inner * 2.0; })(x);
+    return leaked;
+  };
+  EXPECT_EQ(error_of([&] { jit(outer)(tensor(1.0)); }, __LINE__),
+            "frontend/transforms_test.cpp:<line>: error: a tensor of a function being traced is used outside of it "
+            "[trace.leaked]\n  hint: return it from the function instead of storing it elsewhere");
 }
 
 TEST(JitTest, CapturesHaveTheValueOfTheTrace) {
@@ -215,6 +221,13 @@ TEST(GradTest, VjpAndJvp) {
   EXPECT_EQ(primal.second.item(), 3);
   EXPECT_EQ(tangent.first.to_vector<double>(), (Doubles{3, 2}));
   EXPECT_EQ(tangent.second.item(), 1);
+}
+
+TEST(GradTest, CotangentsMustFit) {
+  const auto [value, pullback] = vjp([](const Tensor& x) { return x * 2.0; }, tensor({1.0, 2.0}));
+  EXPECT_NE(error_of([&, &pull = pullback] { pull(tensor(1.0)); }, 0)
+                .find("vjp: tensor 0 is f32[], expected f32[2] [transform.structure]"),
+            std::string::npos);
 }
 
 TEST(VmapTest, MapsOverAxisZero) {

@@ -101,7 +101,9 @@ State<Parameters> start(const Rule& rule, const Parameters& parameters, double l
 // The parameters and the state after one step. REQUIRES: the trees have one structure.
 template <class Rule, class Parameters>
 std::pair<Parameters, State<Parameters>> update(const Rule& rule, const Parameters& parameters,
-                                                const Parameters& gradients, const State<Parameters>& state) {
+                                                const Parameters& gradients, const State<Parameters>& state,
+                                                std::source_location where = std::source_location::current()) {
+  const frontend::UserLine line(where);
   std::vector<Tensor> p = tree::flatten(parameters).tensors, first = tree::flatten(state.first).tensors,
                       second = tree::flatten(state.second).tensors;
   const std::vector<Tensor> g = tree::flatten(gradients).tensors;
@@ -125,7 +127,9 @@ Tensor clip_factor(const Tensor& norm, double limit);
 
 // Gradients scaled down to a global norm of `limit`, and the norm before.
 template <class Gradients>
-std::pair<Gradients, Tensor> clip_global_norm(const Gradients& gradients, double limit) {
+std::pair<Gradients, Tensor> clip_global_norm(const Gradients& gradients, double limit,
+                                              std::source_location where = std::source_location::current()) {
+  const frontend::UserLine line(where);
   const Tensor norm = global_norm(tree::flatten(gradients).tensors);
   const Tensor factor = clip_factor(norm, limit);
   return {tree::map(gradients, [&](const Tensor& g) { return g * factor.to(g.dtype()); }), norm};

@@ -1,0 +1,105 @@
+// The compiled engine against the interpreter, bit for bit, and what it keeps.
+#include "frontend/engine.hpp"
+
+#include <gtest/gtest.h>
+
+#include "frontend/hyperion.hpp"
+#include "frontend/testing.hpp"
+#include "tests/support/temp_folder.hpp"
+
+namespace hyperion {
+namespace {
+
+using frontend::EngineKind;
+using frontend::ScopedEngine;
+
+// What `program` computes on an engine, as bits.
+template <class Program>
+std::vector<std::byte> bits_on(EngineKind kind, Program program) {
+  const ScopedEngine engine({.kind = kind, .use_disk_cache = false});
+  const Tensor result = program();
+  const auto bytes = result.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+template <class Program>
+void expect_same_bits(Program program) {
+  EXPECT_EQ(bits_on(EngineKind::compiled, program), bits_on(EngineKind::interpreter, program));
+}
+
+TEST(EngineTest, LazyProgramsAgree) {
+  expect_same_bits([] {
+    const Tensor x = random::normal(random::key(1), {5, 7});
+    return nn::softmax(x * 3.0 + 1.0) + sum(exp(x), {0});
+  });
+  expect_same_bits([] {
+    const Tensor x = random::uniform(random::key(2), {6, 9}), w = random::uniform(random::key(3), {4, 9});
+    return nn::gelu(matmul(x, transpose(w)));
+  });
+  expect_same_bits([] { return transpose(arange(24).reshape({2, 3, 4}), {2, 0, 1})[{Slice({}, {}, -1), All, 1}]; });
+}
+
+TEST(EngineTest, TrainingStepsAgree) {
+  expect_same_bits([] {
+    const auto [k1, k2, k3] = random::split<3>(random::key(4));
+    auto net = nn::sequential(nn::Linear::create(k1, 8, 6), nn::Relu{}, nn::Linear::create(k2, 6, 3));
+    const Tensor x = random::normal(k3, {5, 8}), y = tensor({0, 1, 2, 1, 0});
+    const optim::AdamW rule;
+    auto state = optim::start(rule, net, 0.01);
+    const auto step = jit(
+        [&](const auto& n, const auto& s) {
+          const auto loss = [&](const auto& inner) { return nn::cross_entropy(inner(x), y); };
+          return optim::update(rule, n, value_and_grad(loss)(n).gradient, s);
+        },
+        {.donate = {0, 1}});
+    for (int k = 0; k < 3; ++k) std::tie(net, state) = step(net, state);
+    return std::get<0>(net.layers).weight;
+  });
+}
+
+TEST(EngineTest, SteadyStepsLoadAndAllocateNothing) {
+  const ScopedEngine engine({.kind = EngineKind::compiled, .use_disk_cache = false});
+  const auto step = jit([](const Tensor& w, const Tensor& x) { return w - (matmul(transpose(x), matmul(x, w))) * 0.01; },
+                        {.donate = {0}});
+  Tensor w = ones({16, 4});
+  const Tensor x = random::normal(random::key(5), {8, 16}).eval();
+  for (int k = 0; k < 3; ++k) w = step(w, x);
+  const auto loads = frontend::engine_statistics().compiled;
+  const auto before = frontend::instance()->devices()[0].memory();
+  for (int k = 0; k < 10; ++k) w = step(w, x);
+  const auto after = frontend::instance()->devices()[0].memory();
+  EXPECT_EQ(frontend::engine_statistics().compiled, loads);
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.in_use, before.in_use);
+}
+
+TEST(EngineTest, ReadingADonatedTensorIsAnError) {
+  for (EngineKind kind : {EngineKind::compiled, EngineKind::interpreter}) {
+    const ScopedEngine engine({.kind = kind, .use_disk_cache = false});
+    const auto step = jit([](const Tensor& x) { return x + 1.0; }, {.donate = {0}});
+    const Tensor x = tensor({1.0, 2.0});
+    const Tensor y = step(x);
+    EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{2, 3}));
+    EXPECT_NE(testing::error_of([&] { x.to_vector<float>(); }, __LINE__).find("failed_precondition"), std::string::npos);
+  }
+}
+
+TEST(EngineTest, CodeIsKeptOnDisk) {
+  const testing_support::TempFolder folder;
+  const auto run = [&] {
+    const ScopedEngine engine({.cache_folder = folder.path("cache")});
+    const auto f = jit([](const Tensor& x) { return sum(x * 3.25 + 0.125); });
+    return f(tensor({1.0, 2.0})).item<float>();
+  };
+  const auto before = frontend::engine_statistics();
+  const float first = run();
+  const auto between = frontend::engine_statistics();
+  EXPECT_EQ(run(), first);
+  const auto after = frontend::engine_statistics();
+  EXPECT_EQ(between.compiled, before.compiled + 1);
+  EXPECT_EQ(after.compiled, between.compiled);
+  EXPECT_EQ(after.from_disk, between.from_disk + 1);
+}
+
+}  // namespace
+}  // namespace hyperion
