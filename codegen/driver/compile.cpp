@@ -65,13 +65,14 @@ bool is_reshape(const Function& group) {
 // Lowers and emits every group that `function` calls. Groups of equal structure share one kernel.
 class GroupCompiler {
  public:
-  GroupCompiler(ir::Module& module, IrModule& code, const DriverOptions& options)
-      : module_(module), code_(code), options_(options) {}
+  // `functions` have plans of their own; whatever else they call is a group.
+  GroupCompiler(ir::Module& module, IrModule& code, const DriverOptions& options, const std::vector<std::string>& functions)
+      : module_(module), code_(code), options_(options), functions_(functions.begin(), functions.end()) {}
 
   StatusOr<> compile_called_by(const Function& function) {
     for (OpId id : function.ops()) {
       const Op& op = function.op(id);
-      if (!op.is("call")) continue;
+      if (!op.is("call") || functions_.contains(op.attributes.symbol("callee"))) continue;
       HYP_TRY_VOID(compile_group(*module_.find(op.attributes.symbol("callee"))));
     }
     return {};
@@ -106,9 +107,26 @@ class GroupCompiler {
   ir::Module& module_;
   IrModule& code_;
   const DriverOptions& options_;
+  std::set<std::string> functions_;
   std::map<std::string, CompiledGroup> groups_;
   std::map<Hash128, std::string> by_structure_;
 };
+
+// `entry` and every function that control flow enters from it.
+std::vector<std::string> entered_functions(const ir::Module& module, const std::string& entry) {
+  std::vector<std::string> names{entry};
+  std::set<std::string> seen{entry};
+  for (std::size_t next = 0; next < names.size(); ++next) {
+    const Function& function = *module.find(names[next]);
+    for (OpId id : function.ops()) {
+      for (const auto& [attribute, value] : function.op(id).attributes) {
+        const auto* symbol = std::get_if<ir::SymbolReference>(&value);
+        if (symbol != nullptr && seen.insert(symbol->name).second) names.push_back(symbol->name);
+      }
+    }
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -120,16 +138,17 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   // Fold and simplify while ops are whole, so that each value exists once.
   HYP_TRY_VOID(run_passes(module, options));
   show(Stage::passes);
-  HYP_TRY_VOID(check_compilable(*module.find(entry)));
+  const std::vector<std::string> functions = entered_functions(module, entry);
+  for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
 
   // Groups are decided on ops; after lowering they are only loops.
-  passes::fuse(module, entry, options.fusion);
+  for (const std::string& name : functions) passes::fuse(module, name, options.fusion);
   show(Stage::fused);
 
   // Each group becomes a kernel, each kernel a function of one object.
   IrModule code(module.name, options.target);
-  GroupCompiler compiler(module, code, options);
-  HYP_TRY_VOID(compiler.compile_called_by(*module.find(entry)));
+  GroupCompiler compiler(module, code, options, functions);
+  for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);
   if (listener.text) listener.text(Stage::llvm, code.text());
 
@@ -137,7 +156,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   runtime::Module out;
   out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
   PlanBuilder plans(module, compiler.groups(), out);
-  HYP_TRY_VOID(plans.add_entry(entry));
+  plans.add_entry(entry);
   if (listener.wants_assembly) {
     HYP_TRY(const std::string assembly, compile_assembly(code, {.tidy_scalar_code = true}));
     if (listener.text) listener.text(Stage::assembly, assembly);

@@ -18,14 +18,23 @@ using runtime::Slot;
 // The plan of one function. Values are numbered by the place that holds them; an alias shares the place of its source.
 class FunctionPlan {
  public:
-  FunctionPlan(const Function& f, const std::map<std::string, CompiledGroup>& groups) : f_(f), groups_(groups) {}
+  FunctionPlan(const Function& f, PlanBuilder& owner, std::vector<std::uint32_t> argument_of = {})
+      : f_(f), owner_(owner), argument_of_(std::move(argument_of)) {
+    for (std::uint32_t k = static_cast<std::uint32_t>(argument_of_.size()); k < f_.parameters().size(); ++k) {
+      argument_of_.push_back(k);
+    }
+  }
 
-  runtime::Plan run(std::map<Hash128, std::uint32_t>& constants, runtime::Module& out) {
+  runtime::Plan run() {
     plan_.name = f_.name;
-    for (ValueId parameter : f_.parameters()) plan_.argument_bytes.push_back(f_.type(parameter).bytes());
+    plan_.argument_bytes.resize(f_.parameters().size());
+    for (std::size_t k = 0; k < argument_of_.size(); ++k) {
+      plan_.argument_bytes[argument_of_[k]] = f_.type(f_.parameters()[k]).bytes();
+    }
     for (ValueId result : f_.results()) plan_.output_bytes.push_back(f_.type(result).bytes());
-    place_parameters_and_constants(constants, out);
+    place_parameters_and_constants();
     choose_outputs();
+    enter_control_flow();
     place_temporaries();
     write_instructions();
     return std::move(plan_);
@@ -54,7 +63,14 @@ class FunctionPlan {
  private:
   // Ops whose results are their operands under other names: a barrier orders compilation, not memory.
   bool is_alias(const Op& op) const {
-    return op.is("barrier") || (op.is("call") && groups_.at(op.attributes.symbol("callee")).is_alias);
+    if (op.is("barrier")) return true;
+    const CompiledGroup* group = group_of(op);
+    return group != nullptr && group->is_alias;
+  }
+
+  // Null if the op is no call of a group.
+  const CompiledGroup* group_of(const Op& op) const {
+    return op.is("call") ? owner_.group(op.attributes.symbol("callee")) : nullptr;
   }
 
   // The value whose memory `value` is.
@@ -71,18 +87,15 @@ class FunctionPlan {
     return found;
   }
 
-  void place_parameters_and_constants(std::map<Hash128, std::uint32_t>& constants, runtime::Module& out) {
-    for (std::uint32_t k = 0; k < f_.parameters().size(); ++k) {
-      places_[f_.parameters()[k]] = {.kind = Slot::Kind::argument, .index = k};
+  void place_parameters_and_constants() {
+    for (std::size_t k = 0; k < f_.parameters().size(); ++k) {
+      places_[f_.parameters()[k]] = {.kind = Slot::Kind::argument, .index = argument_of_[k]};
     }
     for (OpId id : f_.ops()) {
       const Op& op = f_.op(id);
       if (!op.is("constant")) continue;
-      const LiteralPtr& literal = op.attributes.literal("value");
-      const auto [entry, is_new] =
-          constants.try_emplace(literal->hash(), static_cast<std::uint32_t>(out.constants.size()));
-      if (is_new) out.constants.push_back(runtime::Constant::copy(literal->dense_bytes()));
-      places_[op.results[0]] = {.kind = Slot::Kind::constant, .index = entry->second};
+      places_[op.results[0]] = {.kind = Slot::Kind::constant,
+                                .index = owner_.constant(op.attributes.literal("value"))};
     }
   }
 
@@ -96,10 +109,60 @@ class FunctionPlan {
     }
   }
 
+  // ---- control flow: what an op enters, and the memory it needs while it runs ---------------------------------
+
+  struct Entered {
+    std::vector<std::uint32_t> plans;      // in the order of the instruction's fields
+    std::vector<std::uint64_t> temporary;  // sizes: the frame first, then what the instruction asks for
+  };
+
+  void enter_control_flow() {
+    for (OpId id : f_.ops()) {
+      const Op& op = f_.op(id);
+      Entered entered;
+      const auto enter = [&](std::string_view attribute, const std::vector<std::uint32_t>& argument_of = {}) {
+        entered.plans.push_back(owner_.add_plan(op.attributes.symbol(attribute), argument_of));
+      };
+      if (op.is("call") && group_of(op) == nullptr) {
+        enter("callee");
+      } else if (op.is("cond")) {
+        enter("on_true");
+        enter("on_false");
+      } else if (op.is("while")) {
+        enter("condition");
+        enter("body");
+      } else if (op.is("scan")) {
+        enter("body", scan_arguments(op));
+      } else {
+        continue;
+      }
+      std::uint64_t frame = 0;
+      for (std::uint32_t plan : entered.plans) frame = std::max(frame, owner_.arena_bytes(plan));
+      entered.temporary.push_back(frame);
+      if (op.is("while")) entered.temporary.push_back(1);  // the predicate
+      const std::size_t carried = op.is("while") ? op.results.size() : op.is("scan") ? carries(op) : 0;
+      for (std::size_t k = 0; k < carried; ++k) entered.temporary.push_back(f_.type(op.results[k]).bytes());
+      entered_.emplace(id, std::move(entered));
+    }
+  }
+
+  static std::size_t carries(const Op& op) { return static_cast<std::size_t>(op.attributes.integer("carries")); }
+  static std::size_t constants(const Op& op) { return static_cast<std::size_t>(op.attributes.integer("constants")); }
+
+  // The body takes constants, carries, elements; the runtime hands it carries, elements, constants.
+  static std::vector<std::uint32_t> scan_arguments(const Op& op) {
+    std::vector<std::uint32_t> argument_of(op.operands.size());
+    const std::size_t first = constants(op), moved = op.operands.size() - first;
+    for (std::size_t k = 0; k < argument_of.size(); ++k) {
+      argument_of[k] = static_cast<std::uint32_t>(k < first ? moved + k : k - first);
+    }
+    return argument_of;
+  }
+
   void place_temporaries() {
     std::map<ValueId, passes::Lifetime> lifetimes;
+    std::vector<std::pair<OpId, passes::Lifetime>> of_ops;
     std::int64_t time = 0;
-    std::vector<std::pair<std::int64_t, std::uint64_t>> workspaces;
     for (OpId id : f_.ops()) {
       const Op& op = f_.op(id);
       for (ValueId operand : op.operands) {
@@ -110,34 +173,39 @@ class FunctionPlan {
         if (storage(result) != result || places_.contains(result)) continue;
         lifetimes[result] = {.begin = time, .end = time, .bytes = f_.type(result).bytes()};
       }
-      if (op.is("call")) {
-        const CompiledGroup& group = groups_.at(op.attributes.symbol("callee"));
-        if (group.emitted.workspace_bytes > 0) {
-          workspaces.emplace_back(time, static_cast<std::uint64_t>(group.emitted.workspace_bytes));
+      const CompiledGroup* group = group_of(op);
+      if (group != nullptr && group->emitted.workspace_bytes > 0) {
+        const auto bytes = static_cast<std::uint64_t>(group->emitted.workspace_bytes);
+        of_ops.push_back({id, {.begin = time, .end = time, .bytes = bytes}});
+      }
+      if (const auto entered = entered_.find(id); entered != entered_.end()) {
+        for (std::uint64_t bytes : entered->second.temporary) {
+          of_ops.push_back({id, {.begin = time, .end = time, .bytes = bytes}});
         }
       }
       ++time;
     }
     std::vector<passes::Lifetime> all;
     for (const auto& [value, lifetime] : lifetimes) all.push_back(lifetime);
-    for (const auto& [at, bytes] : workspaces) all.push_back({.begin = at, .end = at, .bytes = bytes});
+    for (const auto& [op, lifetime] : of_ops) all.push_back(lifetime);
     const passes::ArenaLayout layout = passes::plan_arena(all);
     plan_.arena_bytes = layout.bytes;
     std::size_t next = 0;
-    for (const auto& [value, lifetime] : lifetimes) {
-      places_[value] = {.kind = Slot::Kind::arena, .index = 0, .offset = layout.offsets[next++]};
-    }
-    for (const auto& [at, bytes] : workspaces) {
-      workspaces_[at] = {.kind = Slot::Kind::arena, .index = 0, .offset = layout.offsets[next++], .bytes = bytes};
-    }
+    const auto arena = [&](std::uint64_t bytes) {
+      return Slot{.kind = Slot::Kind::arena, .index = 0, .offset = layout.offsets[next++], .bytes = bytes};
+    };
+    for (const auto& [value, lifetime] : lifetimes) places_[value] = arena(lifetime.bytes);
+    for (const auto& [op, lifetime] : of_ops) temporaries_[op].push_back(arena(lifetime.bytes));
   }
 
+  // ---- instructions ---------------------------------------------------------------------------------------------
+
   void write_instructions() {
-    std::int64_t time = 0;
     for (OpId id : f_.ops()) {
       const Op& op = f_.op(id);
-      if (op.is("call") && !is_alias(op)) write_launches(op, time);
-      ++time;
+      if (is_alias(op)) continue;
+      if (group_of(op) != nullptr) write_launches(id, op);
+      else if (entered_.contains(id)) write_control(id, op);
     }
     for (std::uint32_t k : copies_) {
       Slot to{.kind = Slot::Kind::output, .index = k, .offset = 0, .bytes = plan_.output_bytes[k]};
@@ -145,13 +213,63 @@ class FunctionPlan {
     }
   }
 
-  void write_launches(const Op& op, std::int64_t time) {
+  std::vector<Slot> slots(std::span<const ValueId> values) const {
+    std::vector<Slot> out;
+    for (ValueId value : values) out.push_back(slot(value));
+    return out;
+  }
+
+  void write_control(OpId id, const Op& op) {
+    const Entered& entered = entered_.at(id);
+    const std::vector<Slot>& temporary = temporaries_.at(id);
+    const std::span<const ValueId> operands(op.operands), results(op.results);
+    const auto carried = [&](std::size_t first_operand, std::size_t first_spare, std::size_t count) {
+      std::vector<runtime::Carried> out;
+      for (std::size_t k = 0; k < count; ++k) {
+        out.push_back({slot(operands[first_operand + k]), slot(results[k]), temporary[first_spare + k]});
+      }
+      return out;
+    };
+    if (op.is("call")) {
+      plan_.instructions.push_back(runtime::Call{entered.plans[0], slots(operands), slots(results), temporary[0]});
+    } else if (op.is("cond")) {
+      plan_.instructions.push_back(runtime::Cond{slot(operands[0]), entered.plans[0], entered.plans[1],
+                                                 slots(operands.subspan(1)), slots(results), temporary[0]});
+    } else if (op.is("while")) {
+      plan_.instructions.push_back(runtime::WhileLoop{entered.plans[0], entered.plans[1], temporary[1],
+                                                      carried(0, 2, results.size()), {}, temporary[0]});
+    } else {
+      write_scan(op, entered, temporary[0], carried(constants(op), 1, carries(op)));
+    }
+  }
+
+  void write_scan(const Op& op, const Entered& entered, Slot frame, std::vector<runtime::Carried> carried) {
+    const std::span<const ValueId> operands(op.operands), results(op.results);
+    const std::int64_t length = op.attributes.integer("length");
+    const auto stepped = [&](std::span<const ValueId> values) {
+      std::vector<runtime::Stepped> out;
+      for (ValueId value : values) {
+        const std::uint64_t bytes = length == 0 ? 0 : f_.type(value).bytes() / static_cast<std::uint64_t>(length);
+        out.push_back({slot(value), bytes, bytes});
+      }
+      return out;
+    };
+    plan_.instructions.push_back(runtime::Scan{.body = entered.plans[0],
+                                               .length = length,
+                                               .reverse = op.attributes.boolean("reverse"),
+                                               .carried = std::move(carried),
+                                               .inputs = stepped(operands.subspan(constants(op) + carries(op))),
+                                               .outputs = stepped(results.subspan(carries(op))),
+                                               .captures = slots(operands.first(constants(op))),
+                                               .frame = frame});
+  }
+
+  void write_launches(OpId id, const Op& op) {
     const std::string& callee = op.attributes.symbol("callee");
-    const CompiledGroup& group = groups_.at(callee);
-    std::vector<Slot> buffers;
-    for (ValueId operand : op.operands) buffers.push_back(slot(operand));
+    const CompiledGroup& group = *group_of(op);
+    std::vector<Slot> buffers = slots(op.operands);
     for (ValueId result : op.results) buffers.push_back(slot(result));
-    if (group.emitted.workspace_bytes > 0) buffers.push_back(workspaces_.at(time));
+    if (group.emitted.workspace_bytes > 0) buffers.push_back(temporaries_.at(id)[0]);
     for (const KernelLaunch& launch : group.emitted.launches) {
       if (launch.tiles == 0) continue;
       // Packing moves the operand once; the work belongs to the last launch.
@@ -171,7 +289,7 @@ class FunctionPlan {
   bool may_donate(ValueId argument, ValueId result) const {
     if (f_.type(argument) != f_.type(result)) return false;
     const OpId producer = f_.value(result).producer;
-    if (!producer.valid() || !f_.op(producer).is("call")) return false;
+    if (!producer.valid() || group_of(f_.op(producer)) == nullptr) return false;
     for (ValueId other : f_.results()) {
       if (storage(other) == argument) return false;
     }
@@ -187,7 +305,7 @@ class FunctionPlan {
     }
     if (!read_by_producer) return true;
     const Op& op = f_.op(producer);
-    const CompiledGroup& group = groups_.at(op.attributes.symbol("callee"));
+    const CompiledGroup& group = *group_of(op);
     const auto output = static_cast<int>(std::ranges::find(op.results, result) - op.results.begin());
     for (std::size_t k = 0; k < op.operands.size(); ++k) {
       if (op.operands[k] != argument) continue;
@@ -197,10 +315,12 @@ class FunctionPlan {
   }
 
   const Function& f_;
-  const std::map<std::string, CompiledGroup>& groups_;
+  PlanBuilder& owner_;
+  std::vector<std::uint32_t> argument_of_;
   runtime::Plan plan_;
   std::map<ValueId, Slot> places_;  // by storage
-  std::map<std::int64_t, Slot> workspaces_;
+  std::map<OpId, Entered> entered_;
+  std::map<OpId, std::vector<Slot>> temporaries_;
   std::vector<std::uint32_t> copies_;  // outputs written at the end
 };
 
@@ -208,20 +328,33 @@ runtime::TensorType tensor_type(Type type) { return {type.dtype(), type.sizes()}
 
 }  // namespace
 
-StatusOr<std::uint32_t> PlanBuilder::add_plan(const std::string& name) {
-  if (const auto found = plans_.find(name); found != plans_.end()) return found->second;
-  const Function& function = *module_.find(name);
-  FunctionPlan builder(function, groups_);
-  out_.plans.push_back(builder.run(constants_, out_));
+const CompiledGroup* PlanBuilder::group(const std::string& name) const {
+  const auto found = groups_.find(name);
+  return found == groups_.end() ? nullptr : &found->second;
+}
+
+std::uint32_t PlanBuilder::constant(const LiteralPtr& literal) {
+  const auto [entry, is_new] =
+      constants_.try_emplace(literal->hash(), static_cast<std::uint32_t>(out_.constants.size()));
+  if (is_new) out_.constants.push_back(runtime::Constant::copy(literal->dense_bytes()));
+  return entry->second;
+}
+
+std::uint32_t PlanBuilder::add_plan(const std::string& name, const std::vector<std::uint32_t>& argument_of) {
+  const auto key = std::pair(name, argument_of);
+  if (const auto found = plans_.find(key); found != plans_.end()) return found->second;
+  runtime::Plan plan = FunctionPlan(*module_.find(name), *this, argument_of).run();
+  out_.plans.push_back(std::move(plan));
   const auto index = static_cast<std::uint32_t>(out_.plans.size() - 1);
-  plans_[name] = index;
+  plans_[key] = index;
   return index;
 }
 
-StatusOr<> PlanBuilder::add_entry(const std::string& name) {
+void PlanBuilder::add_entry(const std::string& name) {
   const Function& function = *module_.find(name);
-  FunctionPlan builder(function, groups_);
-  out_.plans.push_back(builder.run(constants_, out_));
+  FunctionPlan builder(function, *this);
+  runtime::Plan plan = builder.run();
+  out_.plans.push_back(std::move(plan));
   runtime::Function entry{.name = name, .plan = static_cast<std::uint32_t>(out_.plans.size() - 1), .arguments = {}, .outputs = {}};
   for (ValueId parameter : function.parameters()) entry.arguments.push_back(tensor_type(function.type(parameter)));
   const std::vector<std::int32_t> donors = builder.donors();
@@ -229,7 +362,6 @@ StatusOr<> PlanBuilder::add_entry(const std::string& name) {
     entry.outputs.push_back({.type = tensor_type(function.type(function.results()[k])), .donor = donors[k]});
   }
   out_.functions.push_back(std::move(entry));
-  return {};
 }
 
 }  // namespace hyperion::codegen

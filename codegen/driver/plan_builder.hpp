@@ -29,16 +29,22 @@ class PlanBuilder {
   PlanBuilder(const ir::Module& module, const std::map<std::string, CompiledGroup>& groups, runtime::Module& out)
       : module_(module), groups_(groups), out_(out) {}
 
-  // Adds the plan of `function`, and first of all functions its control flow enters; returns its index.
-  StatusOr<std::uint32_t> add_plan(const std::string& function);
+  // Adds the plan of a function that control flow enters, and before it those of the functions it enters itself.
+  // `argument_of[k]` is the plan's argument that parameter k is; empty: the same number. Recursion follows the nesting
+  // of control flow.
+  std::uint32_t add_plan(const std::string& function, const std::vector<std::uint32_t>& argument_of = {});
   // Adds the plan and the signature under which an Executor finds it.
-  StatusOr<> add_entry(const std::string& function);
+  void add_entry(const std::string& function);
+
+  const CompiledGroup* group(const std::string& name) const;  // null: not a group but a function with a plan
+  std::uint32_t constant(const LiteralPtr& literal);
+  std::uint64_t arena_bytes(std::uint32_t plan) const { return out_.plans[plan].arena_bytes; }
 
  private:
   const ir::Module& module_;
   const std::map<std::string, CompiledGroup>& groups_;
   runtime::Module& out_;
-  std::map<std::string, std::uint32_t> plans_;
+  std::map<std::pair<std::string, std::vector<std::uint32_t>>, std::uint32_t> plans_;
   std::map<Hash128, std::uint32_t> constants_;
 };
 

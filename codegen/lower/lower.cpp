@@ -183,7 +183,8 @@ class MapLowering {
     std::set<TermId> seen;
     for_each_term(pool_, root, seen, [&](TermId id, const Term& term) {
       if (term.kind != TermKind::reduce || term.order != ir::Order::lanes || term.variable_count != 1) return;
-      if (pool_[term.args[0]].value <= 1 || shared_.contains(term.variable) || left_alone.contains(term.variable)) {
+      // Short ones may be unrolled, which replaces their variable; they need one of their own.
+      if (pool_[term.args[0]].value <= kLongestUnrolledReduction || shared_.contains(term.variable) || left_alone.contains(term.variable)) {
         return;
       }
       found = id;
