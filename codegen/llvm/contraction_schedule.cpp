@@ -33,8 +33,8 @@ double tile_score(std::int64_t row_count, std::int64_t vectors, RegisterTile til
   return latency * (0.5 + 0.5 * strips) * intensity;
 }
 
-// Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the matrix stays in L2;
-// beyond, and where rows are a multiple of a page apart (they then compete for a few cache sets), copying pays.
+// Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the matrix stays in L2; beyond,
+// and where rows are a multiple of a page apart (they then compete for a few cache sets), copying pays.
 bool rhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& hooks,
                            const CpuTarget& target, std::int64_t row_tiles) {
   if (hooks.rhs_prologue || spec.rhs.free != 1) return false;
@@ -42,7 +42,7 @@ bool rhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& 
   if (row_tiles <= kFewRowTiles) return true;
   if (element < 4) return false;  // widened in the inner loop, again and again
   const std::int64_t row_bytes = std::abs(spec.rhs.depth) * element;
-  return spec.columns * spec.depth * element <= 2 * target.l2_bytes && row_bytes % 4096 != 0;
+  return spec.columns * spec.depth * element <= target.l2_bytes / 2 && row_bytes % 4096 != 0;
 }
 
 // Broadcasts do not mind how lhs lies, as long as the lines of a tile do not evict one another.
