@@ -10,6 +10,8 @@ namespace {
 // Symbolic sizes cannot be multiplied in general, so equality is decided after cancelling equal dimensions of both
 // sides: [n, 2, 3] -> [n, 6] and [4*n] -> [n, 4] hold, [n, m] -> [m, n] too, [n] -> [m] does not.
 bool same_element_count(std::span<const Dim> from, std::span<const Dim> to) {
+  const auto is_empty = [](std::span<const Dim> dims) { return std::ranges::find(dims, Dim(0)) != dims.end(); };
+  if (is_empty(from) || is_empty(to)) return is_empty(from) && is_empty(to);
   std::vector<Dim> left(from.begin(), from.end()), right;
   for (Dim dim : to) {
     const auto found = std::ranges::find(left, dim);

@@ -33,10 +33,10 @@ std::vector<bool> floating_operands(const OpSample& sample) {
 }
 
 // A direction: a random tensor for each operand in the mask.
-std::vector<LiteralPtr> directions(const OpSample& sample, const std::vector<bool>& mask, Random& random) {
+std::vector<LiteralPtr> directions(std::span<const LiteralPtr> arguments, const std::vector<bool>& mask, Random& random) {
   std::vector<LiteralPtr> tangents;
   for (std::size_t k = 0; k < mask.size(); ++k) {
-    if (mask[k]) tangents.push_back(random_literal(sample.operands[k]->type(), Values::ordinary, random.bits(), -1, 1));
+    if (mask[k]) tangents.push_back(random_literal(arguments[k]->type(), Values::ordinary, random.bits(), -1, 1));
   }
   return tangents;
 }
@@ -49,8 +49,9 @@ std::vector<LiteralPtr> floating_only(std::span<const LiteralPtr> tensors) {
   return floating;
 }
 
-std::vector<LiteralPtr> shifted(const OpSample& sample, const std::vector<bool>& mask, std::span<const LiteralPtr> tangents, double step) {
-  std::vector<LiteralPtr> moved = sample.operands;
+std::vector<LiteralPtr> shifted(std::span<const LiteralPtr> arguments, const std::vector<bool>& mask,
+                                std::span<const LiteralPtr> tangents, double step) {
+  std::vector<LiteralPtr> moved(arguments.begin(), arguments.end());
   std::size_t next = 0;
   for (std::size_t k = 0; k < mask.size(); ++k) {
     if (!mask[k]) continue;
@@ -91,7 +92,30 @@ TEST(OpSamples, AreTheSameForTheSameSeed) {
   EXPECT_NE(a[0].text() + a[1].text(), c[0].text() + c[1].text());
 }
 
-// Forward derivatives against central differences.
+// A function's jvp against central differences, in the direction of random tangents for the arguments in the mask.
+void expect_derivative(Module& module, const Function& f, std::span<const LiteralPtr> arguments, const std::vector<bool>& mask,
+                       Random& random) {
+  const Function& derivative = passes::jvp(module, f, mask, module.unique_name("derivative"));
+  const std::vector<LiteralPtr> tangents = directions(arguments, mask, random);
+  std::vector<LiteralPtr> both(arguments.begin(), arguments.end());
+  both.insert(both.end(), tangents.begin(), tangents.end());
+  const std::vector<LiteralPtr> dual = evaluate(module, derivative, both);
+  const std::span<const LiteralPtr> derived = std::span(dual).subspan(f.result_types().size());
+  constexpr double kStep = 1e-6;
+  const auto ahead = floating_only(evaluate(module, f, shifted(arguments, mask, tangents, kStep)));
+  const auto behind = floating_only(evaluate(module, f, shifted(arguments, mask, tangents, -kStep)));
+  ASSERT_EQ(derived.size(), ahead.size());
+  for (std::size_t r = 0; r < derived.size(); ++r) {
+    if (derived[r]->type().dtype() != DType::f64) continue;  // too coarse for differences
+    const std::vector<double> exact = numbers(derived[r]), high = numbers(ahead[r]), low = numbers(behind[r]);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      const double estimate = (high[i] - low[i]) / (2 * kStep);
+      const double size = std::max({1.0, std::abs(exact[i]), std::abs(high[i])});
+      ASSERT_NEAR(exact[i], estimate, 2e-6 * size) << "result " << r << ", element " << i;
+    }
+  }
+}
+
 TEST(OpTransforms, JvpIsTheDerivative) {
   for (const OpDefinition* op : sampled_ops()) {
     if (is_exempt(*op)) continue;
@@ -101,24 +125,29 @@ TEST(OpTransforms, JvpIsTheDerivative) {
       if (std::ranges::find(mask, true) == mask.end() || !all_finite(evaluate(sample))) continue;
       SCOPED_TRACE(sample.text());
       const std::unique_ptr<Module> module = function_of(sample);
-      const Function& derivative = passes::jvp(*module, *module->find("sample"), mask, "derivative");
-      const std::vector<LiteralPtr> tangents = directions(sample, mask, random);
+      ASSERT_NO_FATAL_FAILURE(expect_derivative(*module, *module->find("sample"), sample.operands, mask, random));
+    }
+  }
+}
+
+// Forward over reverse: the derivative of the gradient, for ops that have one almost everywhere.
+TEST(OpTransforms, TheGradientHasTheRightDerivative) {
+  for (const OpDefinition* op : sampled_ops()) {
+    if (is_exempt(*op) || !op->is_smooth || op->name == "while") continue;
+    Random random(14);
+    for (const OpSample& sample : op_samples(*op, {.dtype = DType::f64, .values = Values::smooth, .seed = 6, .count = 10})) {
+      std::vector<bool> mask = floating_operands(sample);
+      const std::vector<LiteralPtr> primals = floating_only(evaluate(sample));
+      if (std::ranges::find(mask, true) == mask.end() || primals.empty() || !all_finite(primals)) continue;
+      SCOPED_TRACE(sample.text());
+      const std::unique_ptr<Module> module = function_of(sample);
+      const Function& gradient = passes::vjp(*module, *module->find("sample"), mask, "gradient");
       std::vector<LiteralPtr> arguments = sample.operands;
-      arguments.insert(arguments.end(), tangents.begin(), tangents.end());
-      const std::vector<LiteralPtr> dual = evaluate(*module, derivative, arguments);
-      const std::span<const LiteralPtr> derived = std::span(dual).subspan(sample.results.size());
-      constexpr double kStep = 1e-6;
-      const auto ahead = floating_only(evaluate(*module, *module->find("sample"), shifted(sample, mask, tangents, kStep)));
-      const auto behind = floating_only(evaluate(*module, *module->find("sample"), shifted(sample, mask, tangents, -kStep)));
-      ASSERT_EQ(derived.size(), ahead.size());
-      for (std::size_t r = 0; r < derived.size(); ++r) {
-        if (derived[r]->type().dtype() != DType::f64) continue;  // too coarse for differences
-        const std::vector<double> exact = numbers(derived[r]), high = numbers(ahead[r]), low = numbers(behind[r]);
-        for (std::size_t i = 0; i < exact.size(); ++i) {
-          const double estimate = (high[i] - low[i]) / (2 * kStep);
-          ASSERT_NEAR(exact[i], estimate, 1e-6 * std::max({1.0, std::abs(exact[i]), std::abs(high[i])})) << "result " << r << ", element " << i;
-        }
+      for (const LiteralPtr& primal : primals) {
+        arguments.push_back(random_literal(primal->type(), Values::ordinary, random.bits(), -1, 1));
       }
+      mask.resize(arguments.size(), false);
+      ASSERT_NO_FATAL_FAILURE(expect_derivative(*module, gradient, arguments, mask, random));
     }
   }
 }
@@ -139,7 +168,7 @@ TEST(OpTransforms, VjpIsTheTransposeOfJvp) {
       const Function& f = *module->find("sample");
       const Function& forward = passes::jvp(*module, f, mask, "forward");
       const Function& reverse = passes::vjp(*module, f, mask, "reverse");
-      const std::vector<LiteralPtr> tangents = directions(sample, mask, random);
+      const std::vector<LiteralPtr> tangents = directions(sample.operands, mask, random);
       std::vector<LiteralPtr> arguments = sample.operands;
       arguments.insert(arguments.end(), tangents.begin(), tangents.end());
       const std::vector<LiteralPtr> dual = evaluate(*module, forward, arguments);
