@@ -118,7 +118,8 @@ class LeftSide {
     ir::Attributes attributes;
     std::vector<ir::AttributeSpec> specs = definition.attributes;
     // A broadcast's shape is drawn to fit its dims.
-    std::ranges::stable_partition(specs, [](const ir::AttributeSpec& spec) { return spec.name == "dims"; });
+    const auto dims = std::ranges::find(specs, "dims", &ir::AttributeSpec::name);
+    if (dims != specs.end()) std::rotate(specs.begin(), dims, dims + 1);
     for (const ir::AttributeSpec& spec : specs) {
       const auto mentioned = std::ranges::find(node.attributes, spec.name, [](const auto& entry) { return entry.first; });
       if (mentioned == node.attributes.end()) {
