@@ -9,24 +9,30 @@
 #include <numeric>
 #include <vector>
 
-// Counts every allocation of this test program, on all threads, aligned ones included.
+// Counts every allocation of this test program, on all threads, in all the forms that the library
+// calls.
 namespace {
 std::atomic<std::int64_t> allocation_count{0};
-void* counted(std::size_t bytes, std::size_t alignment) {
+[[gnu::noinline]] void* counted(std::size_t bytes, std::size_t alignment = 16) noexcept {
   ++allocation_count;
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  return std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+}
+[[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
+void* or_throw(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 }  // namespace
-void* operator new(std::size_t bytes) { return counted(std::max<std::size_t>(bytes, 1), 16); }
+void* operator new(std::size_t bytes) { return or_throw(counted(bytes)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
+  return or_throw(counted(bytes, static_cast<std::size_t>(alignment)));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
 
 namespace hyperion::data {
 namespace {

@@ -288,7 +288,7 @@ StatusOr<> check_entry(SafetensorsEntry& entry, std::uint64_t expected_begin,
 StatusOr<> check_layout(SafetensorsHeader& header, std::uint64_t data_bytes,
                         const std::string& name) {
   // Empty tensors share their place with the next one: they come first.
-  std::ranges::stable_sort(header.entries, [](const auto& a, const auto& b) {
+  std::ranges::sort(header.entries, [](const auto& a, const auto& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
   });
   std::uint64_t end = 0;
@@ -332,7 +332,7 @@ StatusOr<SafetensorsHeader> parse_safetensors_header(std::string_view json,
   SafetensorsHeader header;
   const bool parsed = scanner.object([&](const std::string& key) {
     if (key == "__metadata__") return parse_metadata(scanner, header.metadata);
-    header.entries.push_back({.name = key});
+    header.entries.emplace_back().name = key;
     return parse_tensor(scanner, header.entries.back());
   });
   if (!parsed) return scanner.status();
