@@ -7,6 +7,7 @@
 #include "codegen/llvm/jit.hpp"
 #include "ir/support/format.hpp"
 #include "passes/pass_manager.hpp"
+#include "passes/pipelines.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -43,12 +44,8 @@ StatusOr<> check_compilable(const Function& function) {
 
 StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
   Diagnostics diagnostics;
-  passes::Pipeline pipeline;
-  if (options.pipeline.empty()) {
-    for (const char* name : {"expand", "inline", "canonicalize", "cse", "dce"}) {
-      if (passes::find_pass(name) != nullptr) pipeline.add(name);
-    }
-  } else {
+  passes::Pipeline pipeline = options.fast ? passes::fast_pipeline() : passes::strict_pipeline();
+  if (!options.pipeline.empty()) {
     Result<passes::Pipeline> parsed = passes::Pipeline::parse(options.pipeline, diagnostics);
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);

@@ -249,7 +249,9 @@ class FunctionPlan {
     const auto stepped = [&](std::span<const ValueId> values) {
       std::vector<runtime::Stepped> out;
       for (ValueId value : values) {
-        const std::uint64_t bytes = length == 0 ? 0 : f_.type(value).bytes() / static_cast<std::uint64_t>(length);
+        // Of one element, which has a size even where there is none.
+        const Type type = f_.type(value);
+        const std::uint64_t bytes = type.with_dims(type.dims().subspan(1)).bytes();
         out.push_back({slot(value), bytes, bytes});
       }
       return out;
