@@ -14,23 +14,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Ids as messages show them, "[dot.c2]", in the golden texts below tests/error; and those that tests of the driver and of
-// passes provoke with a pass, op or rule that is wrong on purpose, which no command line can name.
+// Ids as messages show them, "[dot.c2]", in the golden texts below tests/error; and those that
+// tests of the driver and of passes provoke with a pass, op or rule that is wrong on purpose, which
+// no command line can name.
 std::set<std::string> shown_ids() {
-  std::set<std::string> ids = {"check.miscompile", "gradcheck.mismatch", "pass.limit", "rule.syntax"};
-  // Rules come from our own sources; passes/simplify/{canonicalize,rules}_test.cpp write wrong ones on purpose.
+  std::set<std::string> ids = {"check.miscompile", "gradcheck.mismatch", "pass.limit",
+                               "rule.syntax"};
+  // Rules come from our own sources; passes/simplify/{canonicalize,rules}_test.cpp write wrong ones
+  // on purpose.
   ids.insert({"pass.limit", "rule.syntax"});
-  // No text reaches these: the parser reports an unknown callee first, windows of rank 9 have no type to begin with, and
-  // the input channels of conv_input_gradient are computed from the weights.
+  // No text reaches these: the parser reports an unknown callee first, windows of rank 9 have no
+  // type to begin with, and the input channels of conv_input_gradient are computed from the
+  // weights.
   ids.insert({"call.c1", "overlap_add.c5", "conv_input_gradient.c4"});
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(HYPERION_SOURCE_DIR) / "tests" / "error")) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(HYPERION_SOURCE_DIR) / "tests" / "error")) {
     if (entry.path().extension() != ".hir") continue;
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {
       if (!line.starts_with("//|")) continue;
-      const bool is_report = line.find("error: ") != std::string::npos || line.find("warning: ") != std::string::npos;
+      const bool is_report =
+          line.find("error: ") != std::string::npos || line.find("warning: ") != std::string::npos;
       const std::size_t begin = line.rfind('[');
-      if (is_report && line.ends_with(']')) ids.insert(line.substr(begin + 1, line.size() - begin - 2));
+      if (is_report && line.ends_with(']'))
+        ids.insert(line.substr(begin + 1, line.size() - begin - 2));
     }
   }
   return ids;
@@ -40,7 +47,8 @@ std::vector<std::string> all_ids() {
   std::vector<std::string> ids;
   for (const DiagnosticInfo& info : diagnostic_catalogue()) ids.emplace_back(info.id);
   for (const ir::OpDefinition* op : ir::all_ops()) {
-    for (const ir::ConstraintSpec& one : op->constraints) ids.push_back(std::string(op->name) + "." + std::string(one.id));
+    for (const ir::ConstraintSpec& one : op->constraints)
+      ids.push_back(std::string(op->name) + "." + std::string(one.id));
   }
   return ids;
 }

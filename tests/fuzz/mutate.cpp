@@ -19,23 +19,35 @@ void Mutator::mutate(std::string& text) {
   const std::size_t at = below(text.size() + 1);
   const std::size_t length = std::min(below(1 + below(40)), text.size() - at);
   switch (below(8)) {
-    case 0: text.erase(at, length); break;
-    case 1: text.insert(at, text.substr(at, length)); break;
-    case 2: text.insert(at, pick(words_)); break;
-    case 3: text.replace(at, length, pick(words_)); break;
+    case 0:
+      text.erase(at, length);
+      break;
+    case 1:
+      text.insert(at, text.substr(at, length));
+      break;
+    case 2:
+      text.insert(at, pick(words_));
+      break;
+    case 3:
+      text.replace(at, length, pick(words_));
+      break;
     case 4:
       if (at < text.size()) text[at] = static_cast<char>(random_());
       break;
-    case 5: text.resize(at); break;
+    case 5:
+      text.resize(at);
+      break;
     case 6: {  // a line of another entry
       const std::string& other = pick(corpus_);
       const std::size_t begin = other.find('\n', below(other.size() + 1));
-      if (begin != std::string::npos) text.insert(at, other.substr(begin, other.find('\n', begin + 1) - begin));
+      if (begin != std::string::npos)
+        text.insert(at, other.substr(begin, other.find('\n', begin + 1) - begin));
       break;
     }
     default: {  // a digit becomes another number
       const std::size_t digit = text.find_first_of("0123456789", at);
-      const char* const numbers[] = {"0", "-1", "1", "7", "4611686018427387904", "18446744073709551616", "1e400", "0.5"};
+      const char* const numbers[] = {
+          "0", "-1", "1", "7", "4611686018427387904", "18446744073709551616", "1e400", "0.5"};
       if (digit != std::string::npos) text.replace(digit, 1, numbers[below(std::size(numbers))]);
     }
   }
@@ -63,8 +75,8 @@ void run(const std::vector<std::string>& corpus, const std::vector<std::string>&
 
 std::vector<std::string> read_corpus(std::string_view folder, std::string_view extension) {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(std::filesystem::path(HYPERION_SOURCE_DIR) / folder)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           std::filesystem::path(HYPERION_SOURCE_DIR) / folder)) {
     if (entry.path().extension() == extension) paths.push_back(entry.path());
   }
   std::ranges::sort(paths);

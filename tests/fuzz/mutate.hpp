@@ -1,8 +1,9 @@
 // mutate.hpp: the in-tree fuzzer: seeded mutations of a corpus, the same under every compiler.
 //
-// The rule of use: run(corpus, words, check) mutates a random entry one to five times and hands it to `check`, a
-// thousand times. The seed is 1 unless gtest is given one (--gtest_random_seed=N); it is printed, and so
-// is the input of a failing check. Inputs that once broke something are added to tests/fuzz/corpus.
+// The rule of use: run(corpus, words, check) mutates a random entry one to five times and hands it
+// to `check`, a thousand times. The seed is 1 unless gtest is given one (--gtest_random_seed=N); it
+// is printed, and so is the input of a failing check. Inputs that once broke something are added to
+// tests/fuzz/corpus.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ inline constexpr int kRuns = 1000;  // in every ctest: about a second
 
 class Mutator {
  public:
-  // `words` are what the language is made of; mutations insert them. REQUIRES: neither list is empty.
+  // `words` are what the language is made of; mutations insert them. REQUIRES: neither list is
+  // empty.
   Mutator(std::vector<std::string> corpus, std::vector<std::string> words, std::uint64_t seed)
       : corpus_(std::move(corpus)), words_(std::move(words)), random_(seed) {}
 
@@ -37,7 +39,8 @@ class Mutator {
 void run(const std::vector<std::string>& corpus, const std::vector<std::string>& words,
          const std::function<void(const std::string&)>& check);
 
-// The contents of the files with this extension below a folder of the repository, in the order of their names.
+// The contents of the files with this extension below a folder of the repository, in the order of
+// their names.
 std::vector<std::string> read_corpus(std::string_view folder, std::string_view extension);
 
 }  // namespace hyperion::fuzz

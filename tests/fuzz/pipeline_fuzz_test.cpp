@@ -1,4 +1,5 @@
-// The pipeline parser against mutated pipelines: no crash, every error has a place, and what parses prints as itself.
+// The pipeline parser against mutated pipelines: no crash, every error has a place, and what parses
+// prints as itself.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -29,10 +30,12 @@ TEST(Fuzz, PipelineParser) {
     std::istringstream lines(file);
     for (std::string line; std::getline(lines, line);) corpus.push_back(line);
   }
-  std::vector<std::string> words = {"{", "}", "=", ",", "@", "\"", "true", "-1", "1e9", "@after_fuse", " ", "\n"};
+  std::vector<std::string> words = {"{",    "}",  "=",   ",",           "@", "\"",
+                                    "true", "-1", "1e9", "@after_fuse", " ", "\n"};
   for (const passes::PassDefinition* pass : passes::all_passes()) {
     words.emplace_back(pass->name);
-    for (const ir::AttributeSpec& option : pass->options) words.push_back(std::string(option.name) + "=");
+    for (const ir::AttributeSpec& option : pass->options)
+      words.push_back(std::string(option.name) + "=");
   }
   run(corpus, words, check);
 }

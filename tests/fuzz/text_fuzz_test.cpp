@@ -1,5 +1,5 @@
-// The text parser against mutated .hir: no crash, every error has a place in the text, and what parses and verifies comes
-// back from print and parse.
+// The text parser against mutated .hir: no crash, every error has a place in the text, and what
+// parses and verifies comes back from print and parse.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +17,8 @@ void check(const std::string& text) {
   EXPECT_EQ(module.has_value(), !diagnostics.has_errors());
   const auto line_count = static_cast<std::uint32_t>(std::ranges::count(text, '\n') + 1);
   for (const Diagnostic& one : diagnostics.all()) {
-    EXPECT_TRUE(one.range.line >= 1 && one.range.line <= line_count && one.range.column >= 1) << diagnostics.render(one);
+    EXPECT_TRUE(one.range.line >= 1 && one.range.line <= line_count && one.range.column >= 1)
+        << diagnostics.render(one);
   }
   (void)diagnostics.render();
   Diagnostics verification;
@@ -31,10 +32,42 @@ TEST(Fuzz, TextParser) {
   for (const char* folder : {"tests/ir", "tests/error"}) {
     for (std::string& text : read_corpus(folder, ".hir")) corpus.push_back(std::move(text));
   }
-  std::vector<std::string> words = {"{", "}", "(", ")", "[", "]", ",", ":", "=", "->", "%x", "%0", "%\"a b\"", "@f", "func ",
-                                    "kernel ", "return ", "loc(\"a\":1:2)", "attributes ", "literal ", "dims ", "constants {",
-                                    "f32[2, 3]", "bool[]", "u8[0]", "f32[n]", "nan(0x7fc00001)", "inf", "true", "\"", "//",
-                                    "\n", "-", "1.5", "hyperion 1\n", "module @m {"};
+  std::vector<std::string> words = {"{",
+                                    "}",
+                                    "(",
+                                    ")",
+                                    "[",
+                                    "]",
+                                    ",",
+                                    ":",
+                                    "=",
+                                    "->",
+                                    "%x",
+                                    "%0",
+                                    "%\"a b\"",
+                                    "@f",
+                                    "func ",
+                                    "kernel ",
+                                    "return ",
+                                    "loc(\"a\":1:2)",
+                                    "attributes ",
+                                    "literal ",
+                                    "dims ",
+                                    "constants {",
+                                    "f32[2, 3]",
+                                    "bool[]",
+                                    "u8[0]",
+                                    "f32[n]",
+                                    "nan(0x7fc00001)",
+                                    "inf",
+                                    "true",
+                                    "\"",
+                                    "//",
+                                    "\n",
+                                    "-",
+                                    "1.5",
+                                    "hyperion 1\n",
+                                    "module @m {"};
   for (const ir::OpDefinition* op : ir::all_ops()) words.push_back(std::string(op->example) + "\n");
   run(corpus, words, check);
 }

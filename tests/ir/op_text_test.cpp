@@ -1,4 +1,5 @@
-// Every op as text: its example parses, and whatever the samplers build comes back from print and parse.
+// Every op as text: its example parses, and whatever the samplers build comes back from print and
+// parse.
 #include <gtest/gtest.h>
 
 #include "ir/builder.hpp"
@@ -24,10 +25,12 @@ TEST(OpText, EveryExampleOfATensorOpParsesAndComesBack) {
 TEST(OpText, EverySampleComesBack) {
   for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
     for (DType dtype : {DType::f32, DType::f16, DType::i32, DType::bool_}) {
-      for (const testing_support::OpSample& sample : testing_support::op_samples(*op, {.dtype = dtype, .count = 3})) {
+      for (const testing_support::OpSample& sample :
+           testing_support::op_samples(*op, {.dtype = dtype, .count = 3})) {
         SCOPED_TRACE(sample.text());
-        const std::unique_ptr<ir::Module> module =
-            sample.module != nullptr ? sample.module->clone() : std::make_unique<ir::Module>("sample");
+        const std::unique_ptr<ir::Module> module = sample.module != nullptr
+                                                       ? sample.module->clone()
+                                                       : std::make_unique<ir::Module>("sample");
         ir::Function& function = module->add(module->unique_name("sample"));
         ir::Builder builder(function, module.get());
         std::vector<ir::Value> operands;

@@ -10,15 +10,6 @@
 namespace hyperion::tools {
 namespace {
 
-// The section's module, with numbers for its symbolic dimensions.
-std::unique_ptr<ir::Module> load_static(const Section& section, const OptConfig& config,
-                                        Diagnostics& diagnostics) {
-  std::unique_ptr<ir::Module> module = load(section, diagnostics);
-  if (module == nullptr || config.dims.empty()) return module;
-  Result<std::unique_ptr<ir::Module>> made = with_dims(*module, config.dims, diagnostics);
-  return made ? std::move(*made) : nullptr;
-}
-
 void check_section(const Section& section, const OptConfig& config, Diagnostics& diagnostics,
                    OptResult& result) {
   const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);

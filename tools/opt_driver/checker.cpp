@@ -1,5 +1,7 @@
 #include "tools/opt_driver/checker.hpp"
 
+#include <algorithm>
+
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
 #include "ir/text/print.hpp"
@@ -34,9 +36,10 @@ Difference Checker::measure(const ir::Module& module) const {
     const auto results = ir::interpret(module, *function, baseline.arguments);
     if (!results)
       return {1, false, true, format("@{}: {}", baseline.function, results.error().text())};
-    const Difference found = compare(baseline.results, *results, config_.rtol);
+    const Difference found = compare(baseline.results, *results, sense_, config_.rtol);
+    const bool is_worse = !found.same_bits && (worst.same_bits || found.error > worst.error);
     worst.same_bits &= found.same_bits;
-    if (found.error > worst.error) {
+    if (is_worse) {
       worst.error = found.error;
       worst.where = format("@{}: {}", baseline.function, found.where);
     }
@@ -52,6 +55,14 @@ void Checker::before_pass(const passes::PassEvent& event) {
   found_ = false;
 }
 
+void Checker::widen_sense(const passes::RewriteEvent& event) {
+  const passes::Rule* rule = passes::find_rule(event.rule);
+  if (rule == nullptr) return;
+  for (ir::ValueId result : event.function.op(event.before).results) {
+    sense_ = std::max(sense_, rule->tag(event.function.type(result).dtype()));
+  }
+}
+
 // The rewrite is about to happen, so the module shows what the one before it did.
 void Checker::rewritten(const passes::RewriteEvent& event) {
   if (config_.per_rewrite && !found_ && rewrites_ != 0 && measure(*module_).differs) {
@@ -59,6 +70,7 @@ void Checker::rewritten(const passes::RewriteEvent& event) {
     culprit_ = latest_;
   }
   ++rewrites_;
+  widen_sense(event);
   if (!config_.per_rewrite) return;
   latest_ = {std::string(event.rule),
              ir::print_op(event.function, event.before, {.locations = false}), event.location(),

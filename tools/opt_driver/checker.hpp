@@ -41,11 +41,13 @@ class Checker : public passes::Instrumentation {
     std::size_t number = 0;
   };
   Difference measure(const ir::Module& module) const;
+  void widen_sense(const passes::RewriteEvent& event);
 
   const OptConfig& config_;
   std::vector<Baseline> baselines_;
   std::string refusal_, table_;
-  const ir::Module* module_ = nullptr;  // while a pass runs
+  const ir::Module* module_ = nullptr;          // while a pass runs
+  passes::Tag sense_ = passes::Tag::same_bits;  // what the rewrites so far allow together
   std::size_t rewrites_ = 0;
   Rewrite latest_;  // not yet measured
   Rewrite culprit_;

@@ -24,8 +24,8 @@ constexpr Subcommand kSubcommands[] = {
     {"check", OptCommand::check, "run passes, comparing what the functions compute after each"},
     {"gradcheck", OptCommand::gradcheck, "compare derivatives with differences"},
     {"emit", OptCommand::emit, "print the module as a later stage of the compiler sees it"},
-    {"list", OptCommand::list, "list ops, passes, diagnostics or primitives"},
-    {"explain", OptCommand::explain, "explain an op, a constraint, a diagnostic or a pass"},
+    {"list", OptCommand::list, "list ops, passes, rules, diagnostics or primitives"},
+    {"explain", OptCommand::explain, "explain an op, a constraint, a diagnostic, a pass or a rule"},
     {"test", OptCommand::test, "run golden tests: files or folders of .hir with RUN lines"},
 };
 
@@ -69,8 +69,10 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
     case OptCommand::emit:
       app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, llvm or asm");
       app.add_option("--target", raw.config.target, "host, or a named CPU");
+      app.add_flag("--fast", raw.config.fast, "also apply rules that hold only over the reals");
       add_module_options(app, raw);
-      app.add_option("function", raw.config.function, "@name; without it, the last with static types");
+      app.add_option("function", raw.config.function,
+                     "@name; without it, the last with static types");
       return add_print_options(app, raw);
     case OptCommand::run:
       add_module_options(app, raw);

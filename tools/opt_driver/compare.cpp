@@ -43,10 +43,21 @@ double element_error(DType dtype, const std::byte* a, const std::byte* b) {
   return std::isnan(error) ? INFINITY : error;
 }
 
+bool both_nan(DType dtype, const std::byte* a, const std::byte* b) {
+  return is_floating(dtype) && std::isnan(element_to_double(dtype, a)) &&
+         std::isnan(element_to_double(dtype, b));
+}
+
+bool is_allowed(DType dtype, double error, passes::Tag sense, double rtol) {
+  if (!is_floating(dtype) || sense == passes::Tag::same_bits) return false;
+  if (sense == passes::Tag::same_but_sign_of_zero) return error == 0;
+  return error <= rtol + rounding_of(dtype);
+}
+
 }  // namespace
 
 Difference compare(std::span<const LiteralPtr> before, std::span<const LiteralPtr> after,
-                   double rtol) {
+                   passes::Tag sense, double rtol) {
   Difference out;
   if (before.size() != after.size())
     return {INFINITY, false, true, "the number of results changed"};
@@ -56,15 +67,17 @@ Difference compare(std::span<const LiteralPtr> before, std::span<const LiteralPt
       return {INFINITY, false, true,
               format("result {} was {} and became {}", k, type.text(), after[k]->type().text())};
     }
-    const double tolerance = is_floating(type.dtype()) ? rtol + rounding_of(type.dtype()) : 0;
     for (std::int64_t i = 0; i < type.element_count(); ++i) {
       const auto a = before[k]->element(i), b = after[k]->element(i);
-      if (std::memcmp(a.data(), b.data(), a.size()) == 0) continue;
-      out.same_bits = false;
+      if (std::memcmp(a.data(), b.data(), a.size()) == 0 ||
+          both_nan(type.dtype(), a.data(), b.data()))
+        continue;
       const double error = element_error(type.dtype(), a.data(), b.data());
-      if (error <= out.error) continue;
+      const bool is_new = out.same_bits || error > out.error;
+      out.same_bits = false;
+      out.differs |= !is_allowed(type.dtype(), error, sense, rtol);
+      if (!is_new) continue;
       out.error = error;
-      out.differs |= error > tolerance;
       out.where = format("element {} of result {} was {} and became {}", index_text(type, i), k,
                          ir::element_text(type.dtype(), a.data()),
                          ir::element_text(type.dtype(), b.data()));

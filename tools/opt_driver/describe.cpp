@@ -8,6 +8,7 @@
 #include "ir/support/quote.hpp"
 #include "ir/support/suggest.hpp"
 #include "ir/text/print.hpp"
+#include "passes/simplify/rule.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/example.hpp"
 
@@ -33,6 +34,19 @@ std::vector<Row> list_passes() {
     rows.push_back({std::string(pass->name), format("{} options", pass->options.size()),
                     std::string(pass->doc)});
   }
+  return rows;
+}
+
+std::string tag_text(const passes::Rule& rule) {
+  const std::string floats(passes::tag_letter(rule.float_tag));
+  if (rule.float_tag == rule.integer_tag) return floats;
+  return format("{}, int {}", floats, passes::tag_letter(rule.integer_tag));
+}
+
+std::vector<Row> list_rules() {
+  std::vector<Row> rows;
+  for (const passes::Rule& rule : passes::all_rules())
+    rows.push_back({rule.name, tag_text(rule), rule.text});
   return rows;
 }
 
@@ -65,6 +79,7 @@ struct Listing {
 };
 constexpr Listing kListings[] = {{"ops", list_ops},
                                  {"passes", list_passes},
+                                 {"rules", list_rules},
                                  {"diagnostics", list_diagnostics},
                                  {"primitives", list_primitives}};
 
@@ -157,7 +172,8 @@ std::string op_page(const ir::OpDefinition& op) {
   const std::string definition = example ? example_definition(*example) : std::string();
   if (!definition.empty()) out += "\ndefinition, for the example\n" + definition;
   if (!example) return out + format("\nexample\n  {}\n", op.example);
-  return out + format("\nexample\n  {}\n", ir::print_op(*example->function, example->op)) + operand_types(*example);
+  return out + format("\nexample\n  {}\n", ir::print_op(*example->function, example->op)) +
+         operand_types(*example);
 }
 
 std::string pass_page(const passes::PassDefinition& pass) {
@@ -165,10 +181,20 @@ std::string pass_page(const passes::PassDefinition& pass) {
          attribute_section("options", pass.options);
 }
 
+std::string rule_page(const passes::Rule& rule) {
+  return format(
+      "{} (rewrite rule, {})\n  {}\n\n"
+      "  B keeps every bit, Z all but the sign of zero, R the value over the real numbers. The "
+      "policy of a\n"
+      "  pipeline says how far its rules may go: strict is B, fast is R.\n",
+      rule.name, tag_text(rule), rule.text);
+}
+
 // The page of any id or name; empty if there is none.
 std::string page(const std::string& name) {
   if (const ir::OpDefinition* op = ir::find_op(name)) return op_page(*op);
   if (const passes::PassDefinition* pass = passes::find_pass(name)) return pass_page(*pass);
+  if (const passes::Rule* rule = passes::find_rule(name)) return rule_page(*rule);
   for (const DiagnosticInfo& info : diagnostic_catalogue()) {
     if (info.id == name)
       return format("{} (diagnostic)\n  {}\n\n  {}\n", info.id, info.summary, info.explanation);

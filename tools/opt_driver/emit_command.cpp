@@ -1,5 +1,6 @@
-// emit_command.cpp: `emit`: a module in the form that a stage of the compiler gives it. `hir` is after the pipeline;
-// the other forms follow the default path of codegen/driver and show its module or text at their stage.
+// emit_command.cpp: `emit`: a module in the form that a stage of the compiler gives it. `hir` is
+// after the pipeline; the other forms follow the default path of codegen/driver and show its module
+// or text at their stage.
 #include <algorithm>
 
 #include "codegen/driver/compile.hpp"
@@ -22,16 +23,19 @@ constexpr Form kForms[] = {{"groups", codegen::Stage::fused},
                            {"asm", codegen::Stage::assembly}};
 
 // The function to compile: the one named, or the module's last func, which can call all others.
-Result<std::string> entry_of(const ir::Module& module, const OptConfig& config, Diagnostics& diagnostics) {
+Result<std::string> entry_of(const ir::Module& module, const OptConfig& config,
+                             Diagnostics& diagnostics) {
   const auto functions = chosen_functions(module, config, diagnostics);
   if (!functions) return failure();
   return functions->back()->name;
 }
 
-void emit_section(const Section& section, const codegen::Stage stage, const codegen::CpuTarget& target,
-                  const OptConfig& config, Diagnostics& diagnostics, OptResult& result) {
-  const std::unique_ptr<ir::Module> module = load(section, diagnostics);
-  const Result<std::string> entry = module == nullptr ? failure() : entry_of(*module, config, diagnostics);
+void emit_section(const Section& section, const codegen::Stage stage,
+                  const codegen::CpuTarget& target, const OptConfig& config,
+                  Diagnostics& diagnostics, OptResult& result) {
+  const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
+  const Result<std::string> entry =
+      module == nullptr ? failure() : entry_of(*module, config, diagnostics);
   if (!entry) return;
   codegen::StageListener listener{.wants_assembly = stage == codegen::Stage::assembly};
   listener.module = [&](codegen::Stage reached, const ir::Module& shown) {
@@ -40,9 +44,11 @@ void emit_section(const Section& section, const codegen::Stage stage, const code
   listener.text = [&](codegen::Stage reached, const std::string& shown) {
     if (reached == stage) result.output += shown;
   };
-  const codegen::DriverOptions options{.target = target, .pipeline = config.pipeline};
+  const codegen::DriverOptions options{
+      .target = target, .pipeline = config.pipeline, .fast = config.fast};
   const auto compiled = codegen::compile(*module, *entry, options, listener);
-  if (!compiled) diagnostics.error("opt.compile", format("@{}: {}", *entry, compiled.error().text()));
+  if (!compiled)
+    diagnostics.error("opt.compile", format("@{}: {}", *entry, compiled.error().text()));
 }
 
 }  // namespace
@@ -53,8 +59,9 @@ OptResult emit_command(const OptConfig& config) {
   for (const Form& form : kForms) names.push_back(form.name);
   const auto* form = std::ranges::find(kForms, std::string_view(config.emit_as), &Form::name);
   if (form == std::end(kForms)) {
-    return {kExitUsage, "", format("error: cannot emit '{}'{}; there are {}\n", config.emit_as,
-                                   did_you_mean(config.emit_as, names), fmt::join(names, ", "))};
+    return {kExitUsage, "",
+            format("error: cannot emit '{}'{}; there are {}\n", config.emit_as,
+                   did_you_mean(config.emit_as, names), fmt::join(names, ", "))};
   }
   const StatusOr<codegen::CpuTarget> target = codegen::named_target(config.target);
   if (!target) return {kExitUsage, "", format("error: {}\n", target.error().text())};

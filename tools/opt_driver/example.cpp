@@ -12,10 +12,10 @@ namespace {
 
 // Shapes that the examples of ir/ops/ are written for, the usual ones first.
 const std::vector<std::string_view> kShapes = {
-    "[4, 6]", "[6]",    "[6, 10]",   "[10]",      "[]",           
-    "[4]",       "[2]",       "[1, 8]",    "[2, 3, 8, 8]", "[4, 3, 3, 3]",
-    "[2, 3, 9]", "[4, 3, 3]", "[2, 4, 4]", "[2, 4, 7]",    "[4, 4, 3]",
-    "[4, 4]",    "[32, 10]",  "[4, 9]",    "[2, 4, 4, 4]", "[32, 784]", "[10, 6]"};
+    "[4, 6]",       "[6]",       "[6, 10]",      "[10]",         "[]",        "[4]",
+    "[2]",          "[1, 8]",    "[2, 3, 8, 8]", "[4, 3, 3, 3]", "[2, 3, 9]", "[4, 3, 3]",
+    "[2, 4, 4]",    "[2, 4, 7]", "[4, 4, 3]",    "[4, 4]",       "[32, 10]",  "[4, 9]",
+    "[2, 4, 4, 4]", "[32, 784]", "[10, 6]"};
 
 // The functions that examples of control flow refer to.
 struct Callees {
@@ -27,7 +27,8 @@ constexpr Callees kCallees[] = {
      "  func @f(%x: f32[4, 6]) -> f32[4, 6] {\n    return %x\n  }\n"
      "  func @g(%x: f32[4, 6]) -> f32[4, 6] {\n    %y = neg %x\n    return %y\n  }\n"},
     {"while",
-     "  func @p(%i: i32[], %x: f32[4, 6]) -> bool[] {\n    %more = compare %i, 3 {direction = \"lt\"}\n"
+     "  func @p(%i: i32[], %x: f32[4, 6]) -> bool[] {\n    %more = compare %i, 3 {direction = "
+     "\"lt\"}\n"
      "    return %more\n  }\n"
      "  func @f(%i: i32[], %x: f32[4, 6]) -> i32[], f32[4, 6] {\n    %next = add %i, 1\n"
      "    return %next, %x\n  }\n"},
@@ -66,8 +67,9 @@ std::string module_text(const ir::OpDefinition& op, const std::vector<std::strin
   for (const Callees& one : kCallees) {
     if (one.op == op.name) callees = one.functions;
   }
-  return format("hyperion 1\nmodule @example {{\n{}  func @example({}) {{\n    {}\n{}  }}\n}}\n", callees,
-                fmt::join(parameters, ", "), op.example, op.name == "return" ? "" : "    return\n");
+  return format("hyperion 1\nmodule @example {{\n{}  func @example({}) {{\n    {}\n{}  }}\n}}\n",
+                callees, fmt::join(parameters, ", "), op.example,
+                op.name == "return" ? "" : "    return\n");
 }
 
 // The parsed example; its function returns nothing yet, so that the result types need not be known.

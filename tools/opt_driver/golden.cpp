@@ -50,7 +50,8 @@ std::vector<std::string> words_of(const std::string& command) {
   return words;
 }
 
-// The command gets the file's name as its first argument, and the input as text. REQUIRES: it begins with a subcommand.
+// The command gets the file's name as its first argument, and the input as text. REQUIRES: it
+// begins with a subcommand.
 OptResult run_command_line(const GoldenTest& test, const std::string& command, OptConfig* used) {
   std::vector<std::string> words = words_of(command);
   const bool reads_input = words[0] != "list" && words[0] != "explain" && words[0] != "test";

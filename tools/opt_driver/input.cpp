@@ -7,6 +7,7 @@
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
 #include "ir/text/parse.hpp"
+#include "passes/specialize.hpp"
 
 namespace hyperion::tools {
 namespace {
@@ -75,6 +76,14 @@ std::unique_ptr<ir::Module> load(const Section& section, Diagnostics& diagnostic
   Result<std::unique_ptr<ir::Module>> module = ir::parse(section.text, section.name, diagnostics);
   if (!module || !ir::verify(**module, diagnostics)) return nullptr;
   return std::move(*module);
+}
+
+std::unique_ptr<ir::Module> load_static(const Section& section, const OptConfig& config,
+                                        Diagnostics& diagnostics) {
+  std::unique_ptr<ir::Module> module = load(section, diagnostics);
+  if (module == nullptr || config.dims.empty()) return module;
+  passes::PassContext context{.diagnostics = diagnostics, .pass = "specialize"};
+  return passes::specialize(*module, config.dims, context) ? std::move(module) : nullptr;
 }
 
 void report(const Diagnostics& diagnostics, const OptConfig& config, OptResult& result) {

@@ -50,7 +50,8 @@ Result<std::vector<const ir::Function*>> chosen_functions(const ir::Module& modu
   }
   if (!out.empty() && is_static(*out[0])) return out;
   if (!out.empty()) {
-    diagnostics.error("opt.function", format("@{} has symbolic dimensions; give them with --dims", wanted));
+    diagnostics.error("opt.function",
+                      format("@{} has symbolic dimensions; give them with --dims", wanted));
     return failure();
   }
   if (!wanted.empty()) {
@@ -68,11 +69,7 @@ OptResult interpret_command(const OptConfig& config) {
   OptResult result;
   for (const Section& section : read_input(config, result)) {
     Diagnostics diagnostics;
-    std::unique_ptr<ir::Module> module = load(section, diagnostics);
-    if (module != nullptr && !config.dims.empty()) {
-      Result<std::unique_ptr<ir::Module>> made = with_dims(*module, config.dims, diagnostics);
-      module = made ? std::move(*made) : nullptr;
-    }
+    const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
     if (module != nullptr) {
       const Result<passes::Pipeline> pipeline = parse_pipeline(config, diagnostics);
       const bool ran =

@@ -60,6 +60,7 @@ struct OptConfig {
 
   std::string emit_as = "hir";
   std::string target = "host";
+  bool fast = false;               // policy: rules that hold over the reals may apply
   std::string subject;             // of list and explain
   std::vector<std::string> paths;  // of test
   bool update = false;

@@ -29,17 +29,21 @@ OptResult run_line(std::vector<std::string> words, const std::string& text = kPr
   return execute(config);
 }
 
-// Two rewrites of `op` into `other` of the same operands: the first is right when both are the same op.
-passes::PassDefinition replacing_pass(std::string_view name, std::string_view from, std::string_view to) {
+// Two rewrites of `op` into `other` of the same operands: the first is right when both are the same
+// op.
+passes::PassDefinition replacing_pass(std::string_view name, std::string_view from,
+                                      std::string_view to) {
   passes::PassDefinition pass{.name = name, .doc = "Replaces one op by another, right or wrong."};
-  pass.run = [from, to](ir::Module& module, const ir::Attributes&, passes::PassContext& context) -> Result<passes::Changed> {
+  pass.run = [from, to](ir::Module& module, const ir::Attributes&,
+                        passes::PassContext& context) -> Result<passes::Changed> {
     for (const auto& function : module.functions()) {
       passes::Rewriter rewriter(module, *function, context);
       for (ir::OpId id : function->ops()) {
         if (!function->op(id).is(from)) continue;
         ir::Builder builder = rewriter.before(id);
         const std::vector<ir::ValueId> operands = function->op(id).operands;
-        const ir::Value value = builder.apply(to, {builder.wrap(operands[0]), builder.wrap(operands[1])});
+        const ir::Value value =
+            builder.apply(to, {builder.wrap(operands[0]), builder.wrap(operands[1])});
         rewriter.replace(id, {value.id}, "test.replace");
       }
     }
@@ -57,9 +61,11 @@ TEST(Check, NamesThePassAndTheRewriteThatChangedTheNumbers) {
   const OptResult bad = run_line({"check", "-", "-p", "test_right, test_wrong", "--per-rewrite"});
   EXPECT_EQ(bad.exit_code, kExitAnswerIsNo);
   EXPECT_NE(bad.output.find("WRONG"), std::string::npos) << bad.output;
-  EXPECT_NE(bad.messages.find("user.cpp:8:3: error: numbers change at rewrite 1 of 1 in 'test_wrong': test.replace "
-                              "[check.miscompile]"),
-            std::string::npos)
+  EXPECT_NE(
+      bad.messages.find(
+          "user.cpp:8:3: error: numbers change at rewrite 1 of 1 in 'test_wrong': test.replace "
+          "[check.miscompile]"),
+      std::string::npos)
       << bad.messages;
   EXPECT_NE(bad.messages.find("of result 0 was"), std::string::npos) << bad.messages;
 }
@@ -70,8 +76,11 @@ TEST(Gradcheck, FindsAWrongDerivative) {
   wrong.jvp = [](ir::JvpContext& c) { return std::vector{c.tangent() * 2.0}; };
   ASSERT_TRUE(ir::register_op(std::move(wrong)));
   const std::string text =
-      "hyperion 1\nmodule @m {\n  func @f(%x: f64[3]) -> f64[3] {\n    %y = OP %x\n    return %y\n  }\n}\n";
-  const auto with = [&](const std::string& op) { return std::string(text).replace(text.find("OP"), 2, op); };
+      "hyperion 1\nmodule @m {\n  func @f(%x: f64[3]) -> f64[3] {\n    %y = OP %x\n    return %y\n "
+      " }\n}\n";
+  const auto with = [&](const std::string& op) {
+    return std::string(text).replace(text.find("OP"), 2, op);
+  };
   EXPECT_EQ(run_line({"gradcheck", "-"}, with("exp")).exit_code, kExitGood);
   const OptResult bad = run_line({"gradcheck", "-"}, with("test_wrong_exp"));
   EXPECT_EQ(bad.exit_code, kExitAnswerIsNo);
@@ -117,7 +126,8 @@ TEST(Golden, FailsOnAnyDifferenceAndUpdates) {
   EXPECT_EQ(write_golden(again), write_golden(test));
   again.runs[0].expected += "x\n";
   EXPECT_NE(run_golden(again, false), "");
-  GoldenTest unexpected = read_golden("t.hir", "// RUN: run\nhyperion 2  // expect-error: parse.syntax\n");
+  GoldenTest unexpected =
+      read_golden("t.hir", "// RUN: run\nhyperion 2  // expect-error: parse.syntax\n");
   EXPECT_NE(run_golden(unexpected, true), "");
 }
 

@@ -34,7 +34,7 @@ class StepPrinter : public passes::Instrumentation {
 // Runs the pipeline over one module; its text goes to the output.
 void run_section(const Section& section, const OptConfig& config, OptResult& result) {
   Diagnostics diagnostics;
-  const std::unique_ptr<ir::Module> module = load(section, diagnostics);
+  const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
   if (module == nullptr) return report(diagnostics, config, result);
   const Result<passes::Pipeline> pipeline = parse_pipeline(config, diagnostics);
   if (!pipeline) return report(diagnostics, config, result);

@@ -5,9 +5,7 @@
 
 #include "ir/support/format.hpp"
 #include "ir/text/element_text.hpp"
-#include "ir/text/lexer.hpp"
 #include "ir/text/parse.hpp"
-#include "ir/text/print.hpp"
 
 namespace hyperion::tools {
 namespace {
@@ -91,28 +89,6 @@ std::string tensor_text(const Literal& tensor) {
   }
   if (count > kShownElements) out += format(", ... {} elements", count);
   return out + std::string(static_cast<std::size_t>(rank), ']');
-}
-
-Result<std::unique_ptr<ir::Module>> with_dims(const ir::Module& module,
-                                              const std::map<std::string, std::int64_t>& dims,
-                                              Diagnostics& diagnostics) {
-  std::string text;
-  const std::string printed = ir::print(module);
-  // Dimension names are the only identifiers between brackets, apart from `dims` and element words.
-  int depth = 0;
-  const char* copied = printed.data();
-  for (const ir::Token& token : ir::tokenize(printed)) {
-    if (token.is('[')) ++depth;
-    if (token.is(']')) --depth;
-    if (depth == 0 || token.kind != ir::TokenKind::identifier) continue;
-    const auto found = dims.find(std::string(token.text));
-    if (found == dims.end()) continue;
-    text.append(copied, token.text.data());
-    text += std::to_string(found->second);
-    copied = token.text.data() + token.text.size();
-  }
-  text.append(copied, printed.data() + printed.size());
-  return ir::parse(text, module.name, diagnostics);
 }
 
 }  // namespace hyperion::tools

@@ -24,10 +24,4 @@ Result<std::vector<LiteralPtr>> arguments_for(const ir::Function& function, cons
 inline constexpr std::int64_t kShownElements = 1000;
 std::string tensor_text(const Literal& tensor);
 
-// `module` with numbers for symbolic dimensions: parsed again from its text, so that every type is
-// inferred anew.
-Result<std::unique_ptr<ir::Module>> with_dims(const ir::Module& module,
-                                              const std::map<std::string, std::int64_t>& dims,
-                                              Diagnostics& diagnostics);
-
 }  // namespace hyperion::tools

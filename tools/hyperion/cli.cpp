@@ -1,0 +1,107 @@
+#include "tools/hyperion/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "ir/support/status.hpp"
+#include "tools/hyperion/commands.hpp"
+#include "tools/hyperion/session.hpp"
+
+namespace hyperion::tools {
+namespace {
+
+constexpr int kExitGood = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Shown in the help and checked: there is one data set layout and one kind of device so far.
+void add_task(CLI::App& app, std::string& task) {
+  app.add_option("task", task, "mnist: ten classes of small grey images")
+      ->required()
+      ->check(CLI::IsMember({"mnist"}));
+}
+
+void add_device(CLI::App& app, std::string& device, int& threads) {
+  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu"}));
+  app.add_option("--threads", threads, "of the CPU; results do not depend on it (default: all)")
+      ->check(CLI::Range(1, 4096));
+}
+
+void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::string& device) {
+  CLI::App& app = *tool.add_subcommand("train", "train a classifier and test it");
+  add_task(app, task);
+  app.add_option("--model", options.model, "mlp or cnn")
+      ->check(CLI::IsMember(model_names()))
+      ->capture_default_str();
+  app.add_option("--data", options.data, "a folder with MNIST's four files, or the word digits")
+      ->capture_default_str();
+  app.add_option("--epochs", options.epochs)->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--batch", options.batch, "images a step")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--lr", options.learning_rate, "learning rate at the start; it falls to zero")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", options.seed)->capture_default_str();
+  add_device(app, device, options.threads);
+  CLI::Option* folder =
+      app.add_option("--checkpoint", options.checkpoint, "a folder to save progress in");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "save after so many steps too, not only after each epoch")
+      ->check(CLI::PositiveNumber)
+      ->needs(folder);
+  app.add_flag("--resume", options.resume, "continue what the checkpoint folder holds")
+      ->needs(folder);
+  app.add_option("--json", options.json, "write losses, accuracies and times to this file");
+  app.add_option("--profile", options.profile,
+                 "write a trace for ui.perfetto.dev to this file, and print the slowest kernels");
+  app.add_option("--limit", options.limit, "use only so many training images")
+      ->check(CLI::PositiveNumber)
+      ->group("");
+  app.callback([&options] { train(options); });
+}
+
+void add_eval(CLI::App& tool, EvalOptions& options, std::string& task, std::string& device) {
+  CLI::App& app = *tool.add_subcommand("eval", "test a trained classifier");
+  add_task(app, task);
+  app.add_option("--checkpoint", options.checkpoint, "the folder that train saved to")->required();
+  app.add_option("--data", options.data, "as for train (default: what it was trained on)");
+  add_device(app, device, options.threads);
+  app.add_option("--limit", options.limit)->check(CLI::PositiveNumber)->group("");
+  app.callback([&options] { evaluate(options); });
+}
+
+void add_cache(CLI::App& tool) {
+  CLI::App& app = *tool.add_subcommand("cache", "compiled code kept between runs");
+  app.require_subcommand(1);
+  app.add_subcommand("list", "entries, the most recently used first")->callback(list_cache);
+  app.add_subcommand("clear", "remove all entries")->callback(clear_cache);
+  app.add_subcommand("path", "the folder it is in")->callback(print_cache_path);
+}
+
+}  // namespace
+
+int run_hyperion(int argc, char** argv) {
+  CLI::App app("Hyperion: a tensor compiler that trains models.", "hyperion");
+  app.require_subcommand(1);
+  TrainOptions train_options;
+  EvalOptions eval_options;
+  std::string task;
+  std::string device = "cpu";
+  add_train(app, train_options, task, device);
+  add_eval(app, eval_options, task, device);
+  app.add_subcommand("devices", "what this machine computes with")->callback(list_devices);
+  add_cache(app);
+  app.add_subcommand("version", "the version of this program")->callback(print_version);
+  try {
+    app.parse(argc, argv);
+    return kExitGood;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitGood : kExitUsage;
+  } catch (const std::exception& error) {
+    std::cout << std::flush;
+    std::cerr << "hyperion: " << error.what() << "\n";
+    return kExitFailed;
+  }
+}
+
+}  // namespace hyperion::tools

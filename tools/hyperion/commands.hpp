@@ -1,0 +1,44 @@
+// commands.hpp: what each subcommand of `hyperion` is given, and the functions that do it.
+//
+// A command writes its result to standard output and throws hyperion::Error when it cannot; main()
+// turns that into a message and an exit code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace hyperion::tools {
+
+struct TrainOptions {
+  std::string model = "mlp";
+  std::string data = "digits";
+  int epochs = 5;
+  std::int64_t batch = 128;
+  std::optional<double> learning_rate;  // absent: the model's own
+  std::uint64_t seed = 0;
+  int threads = 0;                 // 0: one for each core
+  std::string checkpoint;          // a folder; empty: none is kept
+  std::int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
+  bool resume = false;
+  std::string json;
+  std::string profile;
+  std::int64_t limit = 0;  // training images to use; 0: all
+};
+
+struct EvalOptions {
+  std::string data;  // empty: what the checkpoint was trained on
+  std::string checkpoint;
+  int threads = 0;
+  std::int64_t limit = 0;
+};
+
+void train(const TrainOptions& options);
+void evaluate(const EvalOptions& options);
+void list_devices();
+void list_cache();
+void clear_cache();
+void print_cache_path();
+void print_version();
+
+}  // namespace hyperion::tools

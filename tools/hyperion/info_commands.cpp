@@ -1,0 +1,66 @@
+// devices, cache, version.
+#include <cstdio>
+#include <ctime>
+
+#include "codegen/llvm/target.hpp"
+#include "frontend/engine.hpp"
+#include "ir/support/format.hpp"
+#include "runtime/cache.hpp"
+#include "tools/hyperion/commands.hpp"
+
+namespace hyperion::tools {
+namespace {
+
+void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+runtime::DiskCache open_cache() {
+  return runtime::DiskCache(runtime::CacheOptions{.folder = {}, .producer = {}});
+}
+
+// "2026-01-31 12:00", local time.
+std::string moment(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm local{};
+  localtime_r(&time, &local);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
+  return text;
+}
+
+}  // namespace
+
+void list_devices() {
+  for (const runtime::Device& device : frontend::instance()->devices()) {
+    print(format("{}  {} threads, {}\n", device.name(), device.threads(),
+                 codegen::host_target().key()));
+  }
+}
+
+void list_cache() {
+  const runtime::DiskCache cache = open_cache();
+  std::uint64_t total = 0;
+  const auto entries = cache.list();
+  for (const runtime::CacheEntry& entry : entries) {
+    print(format("{}  {:>8.1f} KiB  {}\n", moment(entry.last_used),
+                 static_cast<double>(entry.bytes) / 1024, entry.path));
+    total += entry.bytes;
+  }
+  print(format("{} entries, {:.1f} MiB\n", entries.size(),
+               static_cast<double>(total) / (1024 * 1024)));
+}
+
+void clear_cache() {
+  runtime::DiskCache cache = open_cache();
+  if (!cache.disabled_because().empty()) {
+    throw Error(Code::failed_precondition, "the cache is off: " + cache.disabled_because());
+  }
+  print(format("removed {} entries\n", cache.clear()));
+}
+
+void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
+
+void print_version() {
+  print(format("hyperion 0.1.0 ({})\n", codegen::host_target().key()));
+}
+
+}  // namespace hyperion::tools
