@@ -85,8 +85,9 @@ std::atomic<std::size_t> limit{kDefaultNodeLimit};
 std::atomic<std::size_t> threshold{kDefaultNodeLimit};
 std::atomic<std::uint64_t> recorded_ops{0};
 
-// Types of a composite without its own rule come from writing it out, which costs microseconds: remembered here.
-class CompositeTypes {
+// Composites without a type rule are written out to find their types, and rules with many attributes allocate: both cost
+// microseconds, so what they say is remembered.
+class RememberedTypes {
  public:
   const std::vector<Type>* find(const ir::OpDefinition& op, std::span<const Type> operands,
                                 const ir::Attributes& attributes) {
@@ -99,7 +100,7 @@ class CompositeTypes {
   }
   void add(const ir::OpDefinition& op, std::span<const Type> operands, const ir::Attributes& given,
            std::vector<Type> results) {
-    if (entries_.size() > kLimit) entries_.clear();
+    if (entries_.size() >= kLimit) entries_.clear();
     entries_.emplace(key(op, operands, given),
                      Entry{&op, {operands.begin(), operands.end()}, given, std::move(results)});
   }
@@ -132,8 +133,10 @@ std::vector<Type> types_of(const ir::OpDefinition& op, std::span<const Type> ope
     if (!types) raise(diagnostics);
     return *std::move(types);
   };
-  if (op.infer) return infer();
-  thread_local CompositeTypes cache;
+  constexpr std::size_t kManyAttributes = 4;  // dot, conv, pooling
+  if (op.infer && op.attributes.size() < kManyAttributes) return infer();
+  if (op.group == ir::OpGroup::control) return infer();  // its types depend on functions
+  thread_local RememberedTypes cache;
   const ir::Attributes given = attributes;
   if (const std::vector<Type>* known = cache.find(op, operands, given)) {
     for (const ir::AttributeSpec& spec : op.attributes) {

@@ -1,7 +1,8 @@
 #include "frontend/promotion.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <unordered_map>
 
 #include "frontend/error.hpp"
 #include "ir/op_definition.hpp"
@@ -93,7 +94,22 @@ NodeRef number(std::string_view op, const Operand& value, Type type, Location wh
   return constant(Literal::splat_integer(type, value.integer()), where);
 }
 
-NodeRef splat(Type type, double value, Location where) { return constant(Literal::splat(type, value), where); }
+NodeRef splat(Type type, double value, Location where) {
+  // A program has few numbers and meets them again and again; hashing one anew costs as much as recording ten ops.
+  struct Key {
+    std::uint64_t type, bits;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const { return hash_combine(key.type, key.bits); }
+  };
+  constexpr std::size_t kRemembered = 1024;
+  thread_local std::unordered_map<Key, LiteralPtr, KeyHash> literals;
+  if (literals.size() > kRemembered) literals.clear();
+  LiteralPtr& literal = literals[{type.hash(), std::bit_cast<std::uint64_t>(value)}];
+  if (!literal || literal->type() != type) literal = Literal::splat(type, value);
+  return constant(literal, where);
+}
 
 NodeRef cast(const NodeRef& x, DType dtype, Location where) {
   if (x.type().dtype() == dtype) return x;
