@@ -106,6 +106,22 @@ TEST(PassManager, TellsInstrumentationEverything) {
   EXPECT_FALSE(timing.rows()[1].changed);
 }
 
+TEST(PassManager, RewritesPrintBothSides) {
+  struct Recorder : Instrumentation {
+    std::string log;
+    void rewritten(const RewriteEvent& event) override {
+      log += std::string(event.rule) + ": " + event.before_text() + " => " + event.after_text() + "\n";
+    }
+  };
+  const auto module = module_of("func @f(%x: f32[3]) -> f32[3] { %a = add %x, %x\n %b = abs %a\n %c = abs %b\n return %c }");
+  Recorder recorder;
+  Diagnostics diagnostics;
+  ASSERT_TRUE(run(*Pipeline::parse("canonicalize", diagnostics), *module, diagnostics,
+                  {.instrumentations = {&recorder}}).has_value());
+  EXPECT_TRUE(recorder.log.starts_with("abs.abs: %c = abs %b : f32[3]")) << recorder.log;
+  EXPECT_NE(recorder.log.find("=> %0 = abs %a : f32[3]"), std::string::npos) << recorder.log;
+}
+
 TEST(PassManager, StopsAtAFailureAndAtALimit) {
   register_test_passes();
   const auto module = module_of(kDead);

@@ -14,12 +14,12 @@ std::string policy_name(Tag policy) {
 
 }  // namespace
 
-Pipeline default_pipeline(Tag policy) {
+Pipeline default_pipeline(Tag policy, const std::string& entry) {
   Pipeline p;
   p.phase("after_record");
   // Derivatives and checkpoints arrive as calls, models as composites. Written out, both are ops that rules can see
   // together; barriers, not calls, keep recomputation apart from what it recomputes.
-  p.add("inline", {{"keep", false}}).add("expand");
+  p.add("inline", {{"entry", entry}}).add("expand");
   // A recorded graph repeats what its user repeated, and derivative rules more so. Equal ops merge first, so that rules
   // that want one value twice (x - x, select(p, x, x)) find it.
   p.add("cse").add("canonicalize", {{"policy", policy_name(policy)}});

@@ -13,8 +13,9 @@ using testing_support::random_arguments;
 
 TEST(Pipelines, PrintAndReadBack) {
   EXPECT_EQ(strict_pipeline().text(),
-            "@after_record, inline{keep=false}, expand, cse, canonicalize, @after_canonicalize, layout, canonicalize, cse, "
+            "@after_record, inline, expand, cse, canonicalize, @after_canonicalize, layout, canonicalize, cse, "
             "dce, @before_fuse");
+  EXPECT_TRUE(strict_pipeline("main").text().starts_with("@after_record, inline{entry=main}, expand"));
   Diagnostics diagnostics;
   const auto again = Pipeline::parse(fast_pipeline().text(), diagnostics);
   ASSERT_TRUE(again.has_value()) << diagnostics.render();

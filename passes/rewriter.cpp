@@ -2,7 +2,21 @@
 
 #include <vector>
 
+#include "ir/text/print.hpp"
+
 namespace hyperion::passes {
+
+std::string RewriteEvent::before_text() const { return ir::print_op(function, before); }
+
+std::string RewriteEvent::after_text() const {
+  std::string text;
+  for (ir::ValueId value : after) {
+    const ir::OpId producer = function.value(value).producer;
+    const std::string line = producer.valid() ? ir::print_op(function, producer) : "%" + function.value(value).name;
+    text += (text.empty() ? "" : "\n") + line;
+  }
+  return text;
+}
 
 ir::Builder Rewriter::before(ir::OpId op, std::span<const ir::OpId> others) {
   std::vector<Location> places{function_.op(op).location};

@@ -14,6 +14,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "ir/builder.hpp"
@@ -22,8 +23,8 @@
 
 namespace hyperion::passes {
 
-// One rewrite. While the listener hears of it, `before` is still in place and its results still have their uses; the
-// ops that produce `after` are in place too, so a listener that wants text prints both then, and others pay nothing.
+// One rewrite. While the listener hears of it, `before` is still in place and its results still have their uses, and so are
+// the ops that produce `after`.
 struct RewriteEvent {
   std::string_view pass;
   std::string_view rule;  // the rule's name ("add.zero"), or what the pass calls the step
@@ -31,8 +32,10 @@ struct RewriteEvent {
   ir::OpId before;
   std::span<const ir::ValueId> after;  // one per result; empty: the op goes away
 
-  // The op's location.
   Location location() const { return function.op(before).location; }
+  // The op, and the ops that produce `after`, as lines of .hir. Costs only whoever asks.
+  std::string before_text() const;
+  std::string after_text() const;
 };
 
 class RewriteListener {

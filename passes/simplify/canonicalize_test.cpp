@@ -136,11 +136,18 @@ TEST(Inline, WritesCalleesOutAndErasesThem) {
       return %b }
     func @f(%x: f32[2]) -> f32[2] { %a = call @g(%x)
       return %a })";
-  EXPECT_EQ(after("inline{keep=false}", text), "%0 = exp %x : f32[2]\n%a = exp %0 : f32[2]\nreturn %a\n");
+  EXPECT_EQ(after("inline{entry=f}", text), "%0 = exp %x : f32[2]\n%a = exp %0 : f32[2]\nreturn %a\n");
   const auto module = module_of(text);
   Diagnostics diagnostics;
-  ASSERT_TRUE(run(*Pipeline::parse("inline{keep=false}", diagnostics), *module, diagnostics).has_value());
+  ASSERT_TRUE(run(*Pipeline::parse("inline{entry=f}", diagnostics), *module, diagnostics).has_value());
   EXPECT_EQ(module->functions().size(), 1u);
+}
+
+TEST(Inline, RefusesAnEntryThatDoesNotExist) {
+  const auto module = module_of("func @f(%x: f32[2]) -> f32[2] { return %x }");
+  Diagnostics diagnostics;
+  EXPECT_FALSE(run(*Pipeline::parse("inline{entry=g}", diagnostics), *module, diagnostics).has_value());
+  EXPECT_NE(diagnostics.render().find("no function is called @g"), std::string::npos);
 }
 
 TEST(Expand, DropsStopGradient) {

@@ -8,16 +8,13 @@
 namespace hyperion::passes {
 namespace {
 
-std::set<std::string> symbols_in(const ir::Module& module) {
-  std::set<std::string> names;
-  for (const auto& function : module.functions()) {
-    for (std::uint32_t k = 0; k < function->op_slots(); ++k) {
-      for (const auto& [unused, value] : function->op(ir::OpId{k}).attributes) {
-        if (const auto* symbol = std::get_if<ir::SymbolReference>(&value)) names.insert(symbol->name);
-      }
+// Adds the functions that `function` refers to.
+void add_symbols(const ir::Function& function, std::vector<std::string>& names) {
+  for (std::uint32_t k = 0; k < function.op_slots(); ++k) {
+    for (const auto& [unused, value] : function.op(ir::OpId{k}).attributes) {
+      if (const auto* symbol = std::get_if<ir::SymbolReference>(&value)) names.push_back(symbol->name);
     }
   }
-  return names;
 }
 
 }  // namespace
@@ -46,23 +43,37 @@ Changed inline_calls(const ir::Module& module, ir::Function& function, PassConte
   return rewriter.changed();
 }
 
+Changed erase_unreachable(ir::Module& module, const std::string& entry) {
+  std::set<std::string> reached;
+  std::vector<std::string> pending{entry};
+  while (!pending.empty()) {
+    const std::string name = std::move(pending.back());
+    pending.pop_back();
+    if (reached.insert(name).second) add_symbols(*module.find(name), pending);
+  }
+  std::vector<std::string> unreached;
+  for (const auto& function : module.functions()) {
+    if (!reached.contains(function->name)) unreached.push_back(function->name);
+  }
+  for (const std::string& name : unreached) module.erase(name);
+  return changed_if(!unreached.empty());
+}
+
 PassDefinition pass_inline() {
   return {.name = "inline",
           .doc = "Replaces calls by the bodies of what they call.",
-          .options = {{"keep", ir::AttributeKind::boolean, "keep called functions that nothing refers to any more", true}},
+          .options = {{"entry", ir::AttributeKind::text, "if given, what this function does not reach is erased", std::string()}},
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const std::string& entry = options.text("entry");
+            if (!entry.empty() && module.find(entry) == nullptr) {
+              context.diagnostics.error("pass.option", "inline: no function is called @" + entry);
+              return failure();
+            }
             Changed changed = Changed::no;
-            const std::set<std::string> called = symbols_in(module);
             for (const auto& function : module.functions()) {
               if (function->kind == ir::FunctionKind::func) changed |= inline_calls(module, *function, context);
             }
-            if (options.boolean("keep")) return changed;
-            const std::set<std::string> still_called = symbols_in(module);
-            for (const std::string& name : called) {
-              if (still_called.contains(name)) continue;
-              module.erase(name);
-              changed = Changed::yes;
-            }
+            if (!entry.empty()) changed |= erase_unreachable(module, entry);
             return changed;
           }};
 }
