@@ -1,16 +1,17 @@
-// contraction.hpp: out[b, i, j] = epilogue(sum over k of lhs[b, i, k] * rhs[b, k, j]) as packed, register-blocked
-// vector code.
+// contraction.hpp: out[b, i, j] = epilogue(sum over k of lhs[b, i, k] * rhs[b, k, j]) as packed,
+// register-blocked vector code.
 //
 // Semantics (bit exact, and tested so). Every output element is ONE chain in ascending k,
 //
 //     acc = accumulate ? out : 0;   for k in 0..depth: acc = fma(lhs[k], rhs[k], acc)
 //
-// carried in f32 (f64 when the operands are f64); bf16 and f16 are storage types, widened exactly as they are read and
-// rounded to nearest even when stored. When depth is blocked, the raw accumulators are stored and reloaded. So
-// the bits depend on nothing that a schedule or the number of threads may choose, and K is never split over threads.
+// carried in f32 (f64 when the operands are f64); bf16 and f16 are storage types, widened exactly
+// as they are read and rounded to nearest even when stored. When depth is blocked, the raw
+// accumulators are stored and reloaded. So the bits depend on nothing that a schedule or the number
+// of threads may choose, and K is never split over threads.
 //
-// Shape of the code. A plan is one or two launches. Launch functions have the type TileFunction; any thread may run any
-// range of tiles, each with scratch memory of its own:
+// Shape of the code. A plan is one or two launches. Launch functions have the type TileFunction;
+// any thread may run any range of tiles, each with scratch memory of its own:
 //
 //     for tile in [begin, end):                a block of row tiles x strips
 //       for block of depth:                    partial sums rest in the output, or in scratch
@@ -19,11 +20,13 @@
 //           [copy the rhs strip into scratch]
 //           for row tile: micro-kernel         tile_rows x tile_vectors accumulators in registers
 //
-// If the whole rhs is packed, a first launch writes it to the workspace, strip by strip: [strip][depth][strip width].
+// If the whole rhs is packed, a first launch writes it to the workspace, strip by strip:
+// [strip][depth][strip width].
 //
-// The record knows nothing of the IR: whoever lowers a fused group fills it and hangs its elementwise part into the
-// hooks. Columns are what vector lanes run along: an output with a column stride other than 1 is stored element by
-// element, so exchange lhs and rhs first where its row stride is 1 (a product is commutative, to the bit).
+// The record knows nothing of the IR: whoever lowers a fused group fills it and hangs its
+// elementwise part into the hooks. Columns are what vector lanes run along: an output with a column
+// stride other than 1 is stored element by element, so exchange lhs and rhs first where its row
+// stride is 1 (a product is commutative, to the bit).
 #pragma once
 
 #include <cstdint>
@@ -43,11 +46,13 @@ class Value;
 
 namespace hyperion::codegen {
 
-// The type of every launch function. `buffers` is the whole argument table of the plan; records name entries by index.
+// The type of every launch function. `buffers` is the whole argument table of the plan; records
+// name entries by index.
 using TileFunction = void(void* const* buffers, std::int64_t tile_begin, std::int64_t tile_end,
                           void* scratch);
 
-// Strides and offsets count elements and may be negative. `free` belongs to rows in lhs, to columns in rhs.
+// Strides and offsets count elements and may be negative. `free` belongs to rows in lhs, to columns
+// in rhs.
 struct ContractionOperand {
   int buffer = 0;
   DType dtype = DType::f32;
@@ -73,7 +78,8 @@ struct ContractionSpec {
   ContractionOperand lhs, rhs;
   std::vector<ContractionOutput> outputs;  // at least one
   bool accumulate = false;                 // start from what outputs[0] holds
-  // Partial sums may rest in outputs[0]: it has the accumulation type and overlaps nothing that a hook reads.
+  // Partial sums may rest in outputs[0]: it has the accumulation type and overlaps nothing that a
+  // hook reads.
   bool output_may_hold_partials = false;
   int workspace_buffer = 3;  // 64-byte aligned; used only if the plan asks for workspace
 };
@@ -82,7 +88,8 @@ struct ContractionSpec {
 ContractionSpec matmul_spec(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k,
                             bool lhs_transposed = false, bool rhs_transposed = false);
 
-// Where an epilogue stands: one vector of accumulators, with lane i belonging to column `column + i`.
+// Where an epilogue stands: one vector of accumulators, with lane i belonging to column `column +
+// i`.
 struct EpilogueSite {
   llvm::IRBuilderBase& builder;
   llvm::Value* accumulator;  // <lanes x f32 or f64>
@@ -92,19 +99,21 @@ struct EpilogueSite {
   llvm::Value* mask;         // <lanes x i1> constant, or nullptr when all lanes are in bounds
   llvm::Value* buffers;      // ptr to the argument table
   int lanes;
-  // What is stored, one for each output; initially the accumulator. Either of the accumulation type (converted by
-  // the store) or already of the output's element type. nullptr: the hook has stored it itself.
+  // What is stored, one for each output; initially the accumulator. Either of the accumulation type
+  // (converted by the store) or already of the output's element type. nullptr: the hook has stored
+  // it itself.
   std::vector<llvm::Value*> values;
 };
 
-// Applied to an operand while it is copied, so it forces packing. Lanes run along `depth` or along `free`.
+// Applied to an operand while it is copied, so it forces packing. Lanes run along `depth` or along
+// `free`.
 struct PrologueSite {
   llvm::IRBuilderBase& builder;
-  llvm::Value* value;   // <lanes x f32 or f64>
-  llvm::Value* batch;   // i64; 0 if the operand is packed once for all batches
-  llvm::Value* free;    // i64: row of lhs, column of rhs; of lane 0
-  llvm::Value* depth;   // i64; of lane 0
-  llvm::Value* mask;    // <lanes x i1> of lanes in bounds, or nullptr
+  llvm::Value* value;  // <lanes x f32 or f64>
+  llvm::Value* batch;  // i64; 0 if the operand is packed once for all batches
+  llvm::Value* free;   // i64: row of lhs, column of rhs; of lane 0
+  llvm::Value* depth;  // i64; of lane 0
+  llvm::Value* mask;   // <lanes x i1> of lanes in bounds, or nullptr
   llvm::Value* buffers;
   int lanes;
   bool lanes_along_depth;
@@ -119,7 +128,8 @@ struct ContractionHooks {
 enum class LhsPacking : std::uint8_t { none, block };
 enum class RhsPacking : std::uint8_t { none, strip, whole };
 
-// Chosen by a cost model, printed into dumps, free to override: no choice changes a bit of the result.
+// Chosen by a cost model, printed into dumps, free to override: no choice changes a bit of the
+// result.
 struct ContractionSchedule {
   int tile_rows = 14;                // accumulator rows of the micro-kernel
   int tile_vectors = 2;              // accumulator vectors of each row
@@ -149,7 +159,8 @@ struct ContractionPlan {
   ContractionSchedule schedule;
 };
 
-// Adds the launch functions to `module`. Errors: a dtype that cannot be contracted, a target without fma.
+// Adds the launch functions to `module`. Errors: a dtype that cannot be contracted, a target
+// without fma.
 StatusOr<ContractionPlan> emit_contraction(IrModule& module, const ContractionSpec& spec,
                                            const ContractionHooks& hooks,
                                            const ContractionSchedule& schedule);

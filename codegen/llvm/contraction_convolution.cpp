@@ -1,86 +1,9 @@
 #include "codegen/llvm/contraction_convolution.hpp"
 
-#include <algorithm>
-#include <map>
-#include <numeric>
-
-#include "codegen/llvm/contraction_micro.hpp"
-#include "codegen/llvm/contraction_pack.hpp"
-#include "codegen/llvm/contraction_taps.hpp"
+#include "codegen/llvm/contraction_convolution_nest.hpp"
 #include "ir/support/check.hpp"
 
 namespace hyperion::codegen {
-namespace {
-
-std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
-std::int64_t divide_up(std::int64_t x, std::int64_t by) { return (x + by - 1) / by; }
-std::int64_t storage_bytes(DType dtype) { return static_cast<std::int64_t>(byte_size(dtype)); }
-
-// Emits one plan. Read from emit() at the end; `Tile` narrows on the way down to a micro-kernel call.
-class ConvolutionEmitter {
- public:
-  ConvolutionEmitter(IrModule& module, DType compute, const ConvolutionSpec& spec,
-                     const ContractionHooks& hooks, const ConvolutionSchedule& schedule);
-  ConvolutionPlan emit();
-
- private:
-  struct Tile {
-    llvm::Value* buffers;
-    llvm::Value* scratch;
-    llvm::Value* image;  // 0 when rows run along the batch
-    llvm::Value* group;
-    llvm::Value *row_begin, *row_end;      // of the output
-    llvm::Value *strip_begin, *strip_end;
-    llvm::Value* lhs;  // of this image and group
-    llvm::Value* rhs;  // of this group
-    Values outputs;    // of this image and group
-    llvm::Value *tap_begin, *tap_end, *first, *last;
-    llvm::Value* height = nullptr;
-    llvm::Value* strip_rhs = nullptr;
-    llvm::Value* column = nullptr;
-    bool last_strip = false;
-  };
-
-  bool is_blocked() const { return schedule_.tap_block > 0; }
-  bool along_batch() const { return schedule_.rows_along_batch; }
-  int strip_width() const { return schedule_.tile_vectors * e_.lanes; }
-  std::int64_t lhs_bytes(std::int64_t elements) const {
-    return elements * storage_bytes(spec_.lhs.dtype);
-  }
-  DepthStreams streams() const;
-  TileShape tile_shape(int rows, bool last_strip) const;
-  ContractionOutput as_tile(const ConvolutionOutput& to) const;
-  ConvolutionOutput partial_layout() const;
-  std::int64_t scratch_bytes() const;
-
-  llvm::Function* micro(const TapPattern& pattern, int rows, bool last_strip);
-  Values emit_taps(llvm::Function* f, const TileShape& shape, const TapPattern& pattern, Values acc);
-  Values emit_static_run(const TileShape& shape, const TapRun& run, llvm::Value* lhs,
-                         llvm::Value* rhs, Values acc);
-  Values emit_dynamic_taps(const TileShape& shape, llvm::Value* width, llvm::Value* lhs,
-                           llvm::Value* rhs, Values acc);
-  llvm::Value* meets_input(const WindowAxis& axis, llvm::Value* p);
-
-  void emit_packing_launch();
-  void emit_main();
-  void emit_block(Tile tile);
-  void emit_strip(Tile tile, llvm::Value* strip, bool last_strip);
-  void emit_row(Tile tile);
-  void emit_row_along_width(const Tile& tile);
-  void emit_row_along_batch(const Tile& tile);
-  void call_micro(const Tile& tile, const TapPattern& pattern, int rows, llvm::Value* lhs,
-                  llvm::Value* width, llvm::Value* row);
-
-  const ConvolutionSpec& spec_;
-  const ContractionHooks& hooks_;
-  ConvolutionSchedule schedule_;
-  Emit e_;
-  std::int64_t strips_ = 0;
-  bool partials_in_output_ = false;
-  // Bytes between weights of neighbouring taps, channels, strips and groups, as the micro-kernel reads them.
-  std::int64_t rhs_tap_h_ = 0, rhs_tap_w_ = 0, rhs_depth_ = 0, rhs_strip_ = 0, rhs_group_ = 0;
-  std::map<std::pair<TapPattern, std::pair<int, bool>>, llvm::Function*> micros_;
-};
 
 ConvolutionEmitter::ConvolutionEmitter(IrModule& module, DType compute, const ConvolutionSpec& spec,
                                        const ContractionHooks& hooks,
@@ -97,7 +20,8 @@ ConvolutionEmitter::ConvolutionEmitter(IrModule& module, DType compute, const Co
   if (schedule_.pack_weights) {
     const bool transposes = spec.rhs.in_channel == 1 && spec.rhs.out_channel != 1;
     rhs_depth_ = static_cast<std::int64_t>(strip_width()) * e_.real_bytes;
-    rhs_tap_w_ = rhs_depth_ * (transposes ? round_up(spec.in_channels, e_.lanes) : spec.in_channels);
+    rhs_tap_w_ =
+        rhs_depth_ * (transposes ? round_up(spec.in_channels, e_.lanes) : spec.in_channels);
     rhs_tap_h_ = rhs_tap_w_ * spec.width.kernel;
     rhs_strip_ = rhs_tap_h_ * spec.height.kernel;
     rhs_group_ = rhs_strip_ * strips_;
@@ -114,10 +38,11 @@ ConvolutionEmitter::ConvolutionEmitter(IrModule& module, DType compute, const Co
 DepthStreams ConvolutionEmitter::streams() const {
   DepthStreams s;
   s.lhs_dtype = spec_.lhs.dtype;
-  s.lhs_row = lhs_bytes(along_batch() ? spec_.lhs.batch : input_step(spec_.width) * spec_.width.lhs);
+  s.lhs_row =
+      lhs_bytes(along_batch() ? spec_.lhs.batch : input_step(spec_.width) * spec_.width.lhs);
   s.lhs_depth = lhs_bytes(spec_.lhs.channel);
   s.rhs_is_padded = schedule_.pack_weights;
-  s.rhs_dtype = !schedule_.pack_weights      ? spec_.rhs.dtype
+  s.rhs_dtype = !schedule_.pack_weights ? spec_.rhs.dtype
                 : e_.real->isDoubleTy() ? DType::f64
                                         : DType::f32;
   s.rhs_depth = rhs_depth_;
@@ -139,8 +64,8 @@ ContractionOutput ConvolutionEmitter::as_tile(const ConvolutionOutput& to) const
   return {to.buffer, to.dtype, along_batch() ? to.batch : to.width, to.channel, {}, 0};
 }
 
-// Partial sums that rest in scratch, those of one parallel tile: [row][image][position][column]. Images count only if tiles
-// run along them.
+// Partial sums that rest in scratch, those of one parallel tile: [row][image][position][column].
+// Images count only if tiles run along them.
 ConvolutionOutput ConvolutionEmitter::partial_layout() const {
   if (partials_in_output_) return spec_.outputs[0];
   ConvolutionOutput layout;
@@ -166,8 +91,8 @@ llvm::Value* ConvolutionEmitter::meets_input(const WindowAxis& axis, llvm::Value
   return e_.b.CreateAnd(inside, e_.b.CreateICmpEQ(rest, e_.number(0)));
 }
 
-// Taps of one row that the same rows of the tile meet. Where taps and channels are adjacent in both operands, they are one
-// longer run of depth.
+// Taps of one row that the same rows of the tile meet. Where taps and channels are adjacent in both
+// operands, they are one longer run of depth.
 Values ConvolutionEmitter::emit_static_run(const TileShape& shape, const TapRun& run,
                                            llvm::Value* lhs, llvm::Value* rhs, Values acc) {
   const WindowAxis& axis = spec_.width;
@@ -220,7 +145,8 @@ Values ConvolutionEmitter::emit_dynamic_taps(const TileShape& shape, llvm::Value
   return e_.loop(e_.number(0), e_.number(axis.kernel), 1, acc, /*may_be_empty=*/true, one_tap);
 }
 
-// void micro(lhs, rhs, height, width, tap_begin, tap_end, batch, row, column, first, last, buffers, partial, out...)
+// void micro(lhs, rhs, height, width, tap_begin, tap_end, batch, row, column, first, last, buffers,
+// partial, out...)
 Values ConvolutionEmitter::emit_taps(llvm::Function* f, const TileShape& shape,
                                      const TapPattern& pattern, Values acc) {
   const WindowAxis& axis = spec_.height;
@@ -233,7 +159,8 @@ Values ConvolutionEmitter::emit_taps(llvm::Function* f, const TileShape& shape,
       llvm::Value* rhs = e_.at(f->getArg(1), tap, rhs_tap_h_);
       if (along_batch()) return emit_dynamic_taps(shape, f->getArg(3), lhs, rhs, carried);
       Values sums = carried;
-      for (const TapRun& run : pattern) sums = emit_static_run(shape, run, lhs, rhs, std::move(sums));
+      for (const TapRun& run : pattern)
+        sums = emit_static_run(shape, run, lhs, rhs, std::move(sums));
       return sums;
     });
   };
@@ -244,9 +171,8 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
   llvm::Function*& known = micros_[{pattern, {rows, last_strip}}];
   if (known != nullptr) return known;
   const llvm::IRBuilderBase::InsertPointGuard guard(e_.b);
-  std::vector<llvm::Type*> types = {e_.ptr, e_.ptr, e_.i64, e_.i64, e_.i64, e_.i64,
-                                    e_.i64, e_.i64, e_.i64, e_.i1,  e_.i1,  e_.ptr,
-                                    e_.ptr};
+  std::vector<llvm::Type*> types = {e_.ptr, e_.ptr, e_.i64, e_.i64, e_.i64, e_.i64, e_.i64,
+                                    e_.i64, e_.i64, e_.i1,  e_.i1,  e_.ptr, e_.ptr};
   types.insert(types.end(), spec_.outputs.size(), e_.ptr);
   llvm::Function* f = e_.begin_function(spec_.symbol + ".micro", types, false);
   known = f;
@@ -289,186 +215,6 @@ llvm::Function* ConvolutionEmitter::micro(const TapPattern& pattern, int rows, b
   return f;
 }
 
-void ConvolutionEmitter::call_micro(const Tile& tile, const TapPattern& pattern, int rows,
-                                    llvm::Value* lhs, llvm::Value* width, llvm::Value* row) {
-  llvm::Value* image = along_batch() ? row : tile.image;
-  llvm::Value* batch = e_.b.CreateAdd(e_.times(image, spec_.height.output), tile.height);
-  llvm::Value* column = e_.b.CreateAdd(e_.times(tile.group, spec_.out_channels), tile.column);
-  const auto place = [&](llvm::Value* base, const ConvolutionOutput& to, llvm::Value* height,
-                         llvm::Value* channel) {
-    const std::int64_t bytes = storage_bytes(to.dtype);
-    llvm::Value* where = e_.at(e_.at(base, height, to.height * bytes), width, to.width * bytes);
-    if (along_batch()) where = e_.at(where, row, to.batch * bytes);
-    return e_.at(where, channel, to.channel * bytes);
-  };
-  Values outputs;
-  for (std::size_t o = 0; o < spec_.outputs.size(); ++o) {
-    outputs.push_back(place(tile.outputs[o], spec_.outputs[o], tile.height, tile.column));
-  }
-  llvm::Value* partial = outputs[0];
-  if (is_blocked() && !partials_in_output_) {
-    llvm::Value* first_column = e_.times(tile.strip_begin, strip_width());
-    partial = place(tile.scratch, partial_layout(), e_.b.CreateSub(tile.height, tile.row_begin),
-                    e_.b.CreateSub(tile.column, first_column));
-  }
-  Values args = {lhs,   tile.strip_rhs, tile.height, width,      tile.tap_begin, tile.tap_end, batch,
-                 along_batch() ? width : row, column, tile.first, tile.last, tile.buffers, partial};
-  args.insert(args.end(), outputs.begin(), outputs.end());
-  e_.b.CreateCall(micro(pattern, rows, tile.last_strip), args);
-}
-
-void ConvolutionEmitter::emit_row_along_width(const Tile& tile) {
-  const WindowAxis& axis = spec_.width;
-  for (const TileRun& run : tile_runs(axis, schedule_.tile_rows)) {
-    e_.loop(e_.number(0), e_.number(run.count), 1, [&](llvm::Value* i) {
-      // Steps within the phase, then positions of the output.
-      llvm::Value* step = e_.add(e_.times(i, run.rows), run.first_step);
-      llvm::Value* width = e_.add(e_.times(step, output_step(axis)), run.phase);
-      llvm::Value* lhs = e_.at(tile.lhs, step, lhs_bytes(input_step(axis) * axis.lhs));
-      call_micro(tile, run.pattern, run.rows, lhs, width, width);
-    });
-  }
-}
-
-void ConvolutionEmitter::emit_row_along_batch(const Tile& tile) {
-  const RowTiles tiles = RowTiles::split(spec_.batch, schedule_.tile_rows);
-  const auto images = [&](std::int64_t begin, std::int64_t end, std::int64_t rows) {
-    e_.loop(e_.number(begin), e_.number(end), 1, [&](llvm::Value* index) {
-      llvm::Value* image = tiles.first_row(e_, index);
-      llvm::Value* lhs = e_.at(tile.lhs, image, lhs_bytes(spec_.lhs.batch));
-      e_.loop(e_.number(0), e_.number(spec_.width.output), 1, [&](llvm::Value* width) {
-        call_micro(tile, {}, static_cast<int>(rows), lhs, width, image);
-      });
-    });
-  };
-  if (tiles.extra > 0) images(0, tiles.extra, tiles.base + 1);
-  if (tiles.extra < tiles.count) images(tiles.extra, tiles.count, tiles.base);
-}
-
-void ConvolutionEmitter::emit_row(Tile tile) {
-  along_batch() ? emit_row_along_batch(tile) : emit_row_along_width(tile);
-}
-
-void ConvolutionEmitter::emit_strip(Tile tile, llvm::Value* strip, bool last_strip) {
-  tile.last_strip = last_strip;
-  tile.strip_rhs = e_.at(tile.rhs, strip, rhs_strip_);
-  tile.column = e_.times(strip, strip_width());
-  e_.loop(tile.row_begin, tile.row_end, 1, [&](llvm::Value* height) {
-    tile.height = height;
-    emit_row(tile);
-  });
-}
-
-void ConvolutionEmitter::emit_block(Tile tile) {
-  const bool is_even = spec_.out_channels % strip_width() == 0;
-  llvm::Value* full_end =
-      is_even ? tile.strip_end : e_.smaller(tile.strip_end, e_.number(strips_ - 1));
-  if (is_even || strips_ > 1) {
-    e_.loop(tile.strip_begin, full_end, 1,
-            [&](llvm::Value* strip) { emit_strip(tile, strip, false); });
-  }
-  if (is_even) return;
-  e_.when(e_.b.CreateICmpEQ(tile.strip_end, e_.number(strips_)), {}, [&] {
-    emit_strip(tile, e_.number(strips_ - 1), true);
-    return Values();
-  });
-}
-
-void ConvolutionEmitter::emit_main() {
-  llvm::Type* types[] = {e_.ptr, e_.i64, e_.i64, e_.ptr};
-  llvm::Function* f = e_.begin_function(spec_.symbol, types, true);
-  llvm::Value* buffers = f->getArg(0);
-  const std::int64_t row_blocks = divide_up(spec_.height.output, schedule_.block_rows);
-  const std::int64_t strip_blocks = divide_up(strips_, schedule_.block_strips);
-  llvm::Value* lhs = e_.at(e_.buffer(buffers, spec_.lhs.buffer), lhs_bytes(spec_.lhs.offset));
-  llvm::Value* rhs =
-      schedule_.pack_weights
-          ? e_.buffer(buffers, spec_.workspace_buffer)
-          : e_.at(e_.buffer(buffers, spec_.rhs.buffer),
-                  spec_.rhs.offset * storage_bytes(spec_.rhs.dtype));
-  Values outputs;
-  for (const ConvolutionOutput& to : spec_.outputs) {
-    outputs.push_back(e_.at(e_.buffer(buffers, to.buffer), to.offset * storage_bytes(to.dtype)));
-  }
-  e_.loop(f->getArg(1), f->getArg(2), 1, [&](llvm::Value* index) {
-    llvm::Value* rest = index;
-    const auto digit = [&](std::int64_t extent) {
-      llvm::Value* value = e_.b.CreateURem(rest, e_.number(extent));
-      rest = e_.b.CreateUDiv(rest, e_.number(extent));
-      return value;
-    };
-    Tile tile{};
-    tile.buffers = buffers;
-    tile.scratch = f->getArg(3);
-    llvm::Value* strip_block = digit(strip_blocks);
-    llvm::Value* row_block = digit(row_blocks);
-    tile.group = digit(spec_.groups);
-    tile.image = along_batch() ? e_.number(0) : digit(spec_.batch);
-    tile.row_begin = e_.times(row_block, schedule_.block_rows);
-    tile.row_end = e_.smaller(e_.add(tile.row_begin, schedule_.block_rows),
-                              e_.number(spec_.height.output));
-    tile.strip_begin = e_.times(strip_block, schedule_.block_strips);
-    tile.strip_end = e_.smaller(e_.add(tile.strip_begin, schedule_.block_strips), e_.number(strips_));
-    tile.lhs = e_.at(e_.at(lhs, tile.image, lhs_bytes(spec_.lhs.batch)), tile.group,
-                     lhs_bytes(spec_.lhs.group));
-    tile.rhs = e_.at(rhs, tile.group, rhs_group_);
-    for (std::size_t o = 0; o < outputs.size(); ++o) {
-      const ConvolutionOutput& to = spec_.outputs[o];
-      const std::int64_t bytes = storage_bytes(to.dtype);
-      tile.outputs.push_back(
-          e_.at(e_.at(outputs[o], tile.image, to.batch * bytes), tile.group, to.group * bytes));
-    }
-    llvm::Value* taps = e_.number(spec_.height.kernel);
-    tile.first = tile.last = e_.b.getTrue();
-    tile.tap_begin = e_.number(0), tile.tap_end = taps;
-    if (!is_blocked()) return emit_block(tile);
-    e_.loop(e_.number(0), taps, schedule_.tap_block, [&](llvm::Value* begin) {
-      tile.tap_begin = begin;
-      tile.tap_end = e_.smaller(e_.add(begin, schedule_.tap_block), taps);
-      tile.first = e_.b.CreateICmpEQ(begin, e_.number(0));
-      tile.last = e_.b.CreateICmpEQ(tile.tap_end, taps);
-      emit_block(tile);
-    });
-  });
-  e_.b.CreateRetVoid();
-}
-
-// One tile of this launch packs one tap of one strip of one group.
-void ConvolutionEmitter::emit_packing_launch() {
-  ContractionSpec weights;
-  weights.symbol = spec_.symbol;
-  weights.rhs = {spec_.rhs.buffer, spec_.rhs.dtype, spec_.rhs.out_channel, spec_.rhs.in_channel, {}, 0};
-  const auto rest = static_cast<int>(spec_.out_channels % strip_width());
-  llvm::Function* pack = emit_pack_rhs(e_, weights, {}, schedule_.tile_vectors, strip_width());
-  llvm::Function* pack_last =
-      rest == 0 ? pack : emit_pack_rhs(e_, weights, {}, schedule_.tile_vectors, rest);
-  llvm::Type* types[] = {e_.ptr, e_.i64, e_.i64, e_.ptr};
-  llvm::Function* f = e_.begin_function(spec_.symbol + ".pack", types, true);
-  llvm::Value* buffers = f->getArg(0);
-  const std::int64_t bytes = storage_bytes(spec_.rhs.dtype);
-  llvm::Value* from = e_.at(e_.buffer(buffers, spec_.rhs.buffer), spec_.rhs.offset * bytes);
-  llvm::Value* to = e_.buffer(buffers, spec_.workspace_buffer);
-  e_.loop(f->getArg(1), f->getArg(2), 1, [&](llvm::Value* index) {
-    llvm::Value* rest_index = index;
-    const auto digit = [&](std::int64_t extent) {
-      llvm::Value* value = e_.b.CreateURem(rest_index, e_.number(extent));
-      rest_index = e_.b.CreateUDiv(rest_index, e_.number(extent));
-      return value;
-    };
-    llvm::Value* tap_w = digit(spec_.width.kernel);
-    llvm::Value* tap_h = digit(spec_.height.kernel);
-    llvm::Value* strip = digit(strips_);
-    llvm::Value* source = e_.at(from, rest_index, spec_.rhs.group * bytes);
-    source = e_.at(e_.at(source, tap_h, spec_.height.rhs * bytes), tap_w, spec_.width.rhs * bytes);
-    const Values args = {source, e_.at(to, index, rhs_tap_w_), e_.times(strip, strip_width()),
-                         e_.number(0), e_.number(spec_.in_channels), e_.number(0), buffers};
-    llvm::Value* is_last = e_.b.CreateICmpEQ(strip, e_.number(strips_ - 1));
-    e_.when(e_.b.CreateNot(is_last), {}, [&] { return e_.b.CreateCall(pack, args), Values(); });
-    e_.when(is_last, {}, [&] { return e_.b.CreateCall(pack_last, args), Values(); });
-  });
-  e_.b.CreateRetVoid();
-}
-
 ConvolutionPlan ConvolutionEmitter::emit() {
   ConvolutionPlan plan;
   plan.schedule = schedule_;
@@ -494,8 +240,6 @@ ConvolutionPlan ConvolutionEmitter::emit() {
   plan.launches.push_back({spec_.symbol, tiles, scratch_bytes()});
   return plan;
 }
-
-}  // namespace
 
 StatusOr<ConvolutionPlan> emit_convolution(IrModule& module, const ConvolutionSpec& spec,
                                            const ContractionHooks& hooks,

@@ -1,21 +1,23 @@
-// contraction_convolution.hpp: convolutions of two spatial axes (one, with a height of 1), their input gradients and
-// weight gradients, by the micro-kernel of contraction.hpp.
+// contraction_convolution.hpp: convolutions of two spatial axes (one, with a height of 1), their
+// input gradients and weight gradients, by the micro-kernel of contraction.hpp.
 //
-// Semantics (bit exact, and tested so). Along each axis, output position o and kernel tap t meet the input at
+// Semantics (bit exact, and tested so). Along each axis, output position o and kernel tap t meet
+// the input at
 //
 //     p = o * stride + t * dilation - padding,   input element p / input_dilation,
 //
-// if 0 <= p, input_dilation divides p, and p / input_dilation < input. Every other tap is SKIPPED: it is no term of the sum,
-// so a NaN or infinite weight never meets padding. An output element is one chain in ascending (tap of height, tap of
-// width, input channel):
+// if 0 <= p, input_dilation divides p, and p / input_dilation < input. Every other tap is SKIPPED:
+// it is no term of the sum, so a NaN or infinite weight never meets padding. An output element is
+// one chain in ascending (tap of height, tap of width, input channel):
 //
 //     acc = 0;   for th, tw, c:   acc = fma(input[..., c], weight[th, tw, c, ...], acc)
 //
 // No schedule or number of threads changes a bit of it.
 //
-// How. A tile of accumulators is a piece of one output row x a strip of output channels. Which taps its rows skip is known
-// when the kernel is generated: tiles at the border get code that leaves rows out; there is no padded copy and no mask.
-// Strides are free, so the layouts need not be NHWC and HWIO; those (channels adjacent) are the fast ones.
+// How. A tile of accumulators is a piece of one output row x a strip of output channels. Which taps
+// its rows skip is known when the kernel is generated: tiles at the border get code that leaves
+// rows out; there is no padded copy and no mask. Strides are free, so the layouts need not be NHWC
+// and HWIO; those (channels adjacent) are the fast ones.
 #pragma once
 
 #include "codegen/llvm/contraction.hpp"
@@ -59,27 +61,30 @@ struct ConvolutionSpec {
   int workspace_buffer = 3;
 };
 
-// Dense NHWC input, HWIO weights ([kh][kw][in / groups][out]), NHWC output: `channels` count over all groups, and
-// axis strides are filled in. The axes given carry extents of input and kernel, and the rule; outputs are derived.
+// Dense NHWC input, HWIO weights ([kh][kw][in / groups][out]), NHWC output: `channels` count over
+// all groups, and axis strides are filled in. The axes given carry extents of input and kernel, and
+// the rule; outputs are derived.
 ConvolutionSpec convolution_spec(std::int64_t batch, WindowAxis height, WindowAxis width,
                                  std::int64_t in_channels, std::int64_t out_channels,
                                  std::int64_t groups, std::int64_t high_padding_h,
                                  std::int64_t high_padding_w);
 
-// The gradients of a forward convolution, as convolutions: buffers are 0: gradient of the output, 1: weights, 2: result,
-// and 0: input, 1: gradient of the output, 2: result. In the weight gradient the roles are: batch = input channels,
-// kernel taps = output positions, summed channels = batch; it requires groups == 1.
+// The gradients of a forward convolution, as convolutions: buffers are 0: gradient of the output,
+// 1: weights, 2: result, and 0: input, 1: gradient of the output, 2: result. In the weight gradient
+// the roles are: batch = input channels, kernel taps = output positions, summed channels = batch;
+// it requires groups == 1.
 ConvolutionSpec input_gradient_spec(const ConvolutionSpec& forward);
 ConvolutionSpec weight_gradient_spec(const ConvolutionSpec& forward);
 
 struct ConvolutionSchedule {
   int tile_rows = 14;
   int tile_vectors = 2;
-  bool rows_along_batch = false;   // tiles span images (or what the spec calls batch), not positions of a row
-  bool pack_weights = false;       // into strips, by a launch of its own
-  std::int64_t block_rows = 1;     // output rows of one parallel tile
-  std::int64_t block_strips = 1;   // strips of one parallel tile
-  std::int64_t tap_block = 0;      // height taps between two visits of the accumulators; 0: all
+  bool rows_along_batch =
+      false;  // tiles span images (or what the spec calls batch), not positions of a row
+  bool pack_weights = false;      // into strips, by a launch of its own
+  std::int64_t block_rows = 1;    // output rows of one parallel tile
+  std::int64_t block_strips = 1;  // strips of one parallel tile
+  std::int64_t tap_block = 0;     // height taps between two visits of the accumulators; 0: all
 
   std::string text() const;
 };
@@ -93,8 +98,8 @@ struct ConvolutionPlan {
   ConvolutionSchedule schedule;
 };
 
-// Sites of the epilogue have batch = image * output height + output row, row = position in the output row, and columns
-// counted over all groups. Prologues are not supported here.
+// Sites of the epilogue have batch = image * output height + output row, row = position in the
+// output row, and columns counted over all groups. Prologues are not supported here.
 StatusOr<ConvolutionPlan> emit_convolution(IrModule& module, const ConvolutionSpec& spec,
                                            const ContractionHooks& hooks,
                                            const ConvolutionSchedule& schedule);

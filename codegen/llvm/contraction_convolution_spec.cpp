@@ -10,11 +10,10 @@
 namespace hyperion::codegen {
 namespace {
 
-std::int64_t divide_up(std::int64_t x, std::int64_t by) { return (x + by - 1) / by; }
-
 std::int64_t output_extent(const WindowAxis& axis, std::int64_t high_padding) {
   const std::int64_t spread = axis.input == 0 ? 0 : (axis.input - 1) * axis.input_dilation + 1;
-  const std::int64_t room = spread + axis.padding + high_padding - ((axis.kernel - 1) * axis.dilation + 1);
+  const std::int64_t room =
+      spread + axis.padding + high_padding - ((axis.kernel - 1) * axis.dilation + 1);
   return room < 0 ? 0 : room / axis.stride + 1;
 }
 
@@ -66,7 +65,8 @@ ConvolutionSpec convolution_spec(std::int64_t batch, WindowAxis height, WindowAx
   spec.lhs = {0, DType::f32, height.input * height.lhs, spec.in_channels, 1, 0};
   spec.rhs = {1, DType::f32, spec.out_channels, out_channels, 1, 0};
   const std::int64_t out_row = width.output * out_channels;
-  spec.outputs = {{2, DType::f32, height.output * out_row, spec.out_channels, out_row, out_channels, 1, 0}};
+  spec.outputs = {
+      {2, DType::f32, height.output * out_row, spec.out_channels, out_row, out_channels, 1, 0}};
   spec.output_may_hold_partials = true;
   return spec;
 }
@@ -81,10 +81,15 @@ ConvolutionSpec input_gradient_spec(const ConvolutionSpec& forward) {
   spec.lhs = {0, y.dtype, y.batch, y.group, y.channel, y.offset};
   const std::int64_t last_tap = (forward.height.kernel - 1) * forward.height.rhs +
                                 (forward.width.kernel - 1) * forward.width.rhs;
-  spec.rhs = {1, forward.rhs.dtype, forward.rhs.group, forward.rhs.out_channel,
-              forward.rhs.in_channel, forward.rhs.offset + last_tap};
+  spec.rhs = {1,
+              forward.rhs.dtype,
+              forward.rhs.group,
+              forward.rhs.out_channel,
+              forward.rhs.in_channel,
+              forward.rhs.offset + last_tap};
   const ConvolutionInput& x = forward.lhs;
-  spec.outputs = {{2, x.dtype, x.batch, x.group, forward.height.lhs, forward.width.lhs, x.channel, x.offset}};
+  spec.outputs = {
+      {2, x.dtype, x.batch, x.group, forward.height.lhs, forward.width.lhs, x.channel, x.offset}};
   return spec;
 }
 
@@ -100,7 +105,8 @@ ConvolutionSpec weight_gradient_spec(const ConvolutionSpec& forward) {
   spec.lhs = {0, x.dtype, x.channel, 0, x.batch, x.offset};
   spec.rhs = {1, y.dtype, 0, y.batch, y.channel, y.offset};
   const ConvolutionWeights& w = forward.rhs;
-  spec.outputs = {{2, w.dtype, w.in_channel, 0, forward.height.rhs, forward.width.rhs, w.out_channel, w.offset}};
+  spec.outputs = {{2, w.dtype, w.in_channel, 0, forward.height.rhs, forward.width.rhs,
+                   w.out_channel, w.offset}};
   return spec;
 }
 
@@ -125,17 +131,18 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
                                                  spec.out_channels, target, lanes);
   schedule.tile_rows = tile.rows;
   schedule.tile_vectors = tile.vectors;
-  const std::int64_t strips =
-      std::max<std::int64_t>(divide_up(spec.out_channels, static_cast<std::int64_t>(tile.vectors) * lanes), 1);
+  const std::int64_t strips = std::max<std::int64_t>(
+      divide_up(spec.out_channels, static_cast<std::int64_t>(tile.vectors) * lanes), 1);
 
-  // As with matrix products: rows of weights a large power of two apart compete for cache sets, and whoever is read
-  // often enough may be copied.
+  // As with matrix products: rows of weights a large power of two apart compete for cache sets, and
+  // whoever is read often enough may be copied.
   const std::int64_t taps = spec.height.kernel * spec.width.kernel;
   const std::int64_t weight_bytes = taps * spec.in_channels * spec.out_channels * element;
   const std::int64_t reads = spec.batch * spec.height.output * divide_up(row_steps, tile.rows);
-  const bool is_wide = std::abs(spec.rhs.in_channel) * element >= 1024 || byte_size(spec.rhs.dtype) < 4;
-  schedule.pack_weights = spec.rhs.out_channel != 1 ||
-                          (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
+  const bool is_wide =
+      std::abs(spec.rhs.in_channel) * element >= 1024 || byte_size(spec.rhs.dtype) < 4;
+  schedule.pack_weights =
+      spec.rhs.out_channel != 1 || (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
 
   const std::int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const std::int64_t images = spec.groups * (schedule.rows_along_batch ? 1 : spec.batch);
@@ -146,9 +153,10 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const bool is_short_of_tiles = images * row_blocks < wanted;
   schedule.block_strips = is_short_of_tiles ? 1 : strips;
 
-  // What every tile of a block passes over stays in L2, if need be a few taps at a time: one strip of weights, and the input
-  // as well where tiles run along the batch.
-  std::int64_t tap_row_bytes = spec.width.kernel * spec.in_channels * tile.vectors * lanes * element;
+  // What every tile of a block passes over stays in L2, if need be a few taps at a time: one strip
+  // of weights, and the input as well where tiles run along the batch.
+  std::int64_t tap_row_bytes =
+      spec.width.kernel * spec.in_channels * tile.vectors * lanes * element;
   if (schedule.rows_along_batch) {
     tap_row_bytes = tap_row_bytes * schedule.block_strips +
                     spec.width.input * spec.in_channels * spec.batch * element;

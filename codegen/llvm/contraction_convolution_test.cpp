@@ -69,7 +69,8 @@ Sizes sizes_of(const ConvolutionSpec& forward) {
 std::vector<float> random_floats(std::mt19937& random, std::size_t size) {
   std::vector<float> data(size);
   for (float& x : data) {
-    x = std::ldexp(static_cast<float>(random() % 4001) - 2000.0f, static_cast<int>(random() % 12) - 14);
+    x = std::ldexp(static_cast<float>(random() % 4001) - 2000.0f,
+                   static_cast<int>(random() % 12) - 14);
   }
   return data;
 }
@@ -91,12 +92,14 @@ void expect_exact(const ConvolutionSpec& spec, const ConvolutionSchedule& schedu
   ASSERT_TRUE(code) << code.error().text();
   RunnableContraction compiled({plan->launches, plan->workspace_bytes, {}}, *code, 1, 3);
   reference(spec, x.data(), w.data(), expected.data());
-  compiled.run_backwards({x.data(), w.data(), y.data()}, 1 + static_cast<std::int64_t>(random() % 3));
+  compiled.run_backwards({x.data(), w.data(), y.data()},
+                         1 + static_cast<std::int64_t>(random() % 3));
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < y.size(); ++i) {
     if (std::isnan(y[i]) && std::isnan(expected[i])) continue;
     if (std::memcmp(&y[i], &expected[i], 4) == 0) continue;
-    if (++wrong < 4) ADD_FAILURE() << "element " << i << ": " << y[i] << ", expected " << expected[i];
+    if (++wrong < 4)
+      ADD_FAILURE() << "element " << i << ": " << y[i] << ", expected " << expected[i];
   }
   EXPECT_EQ(wrong, 0u) << plan->schedule.text() << "; batch " << spec.batch << " channels "
                        << spec.in_channels << "->" << spec.out_channels << " width in "
@@ -182,9 +185,11 @@ TEST_P(Convolution, WeightGradientIsExact) {
 TEST_P(Convolution, ChosenSchedulesAreExact) {
   for (auto [channels_in, channels_out, extent] : {std::array{1, 32, 12}, std::array{32, 64, 7}}) {
     const WindowAxis axis{.kernel = 3, .input = extent, .padding = 1};
-    const ConvolutionSpec forward = convolution_spec(3, axis, axis, channels_in, channels_out, 1, 1, 1);
+    const ConvolutionSpec forward =
+        convolution_spec(3, axis, axis, channels_in, channels_out, 1, 1, 1);
     const Sizes sizes = sizes_of(forward);
-    const auto check = [&](const ConvolutionSpec& spec, std::size_t lhs, std::size_t rhs, std::size_t out) {
+    const auto check = [&](const ConvolutionSpec& spec, std::size_t lhs, std::size_t rhs,
+                           std::size_t out) {
       expect_exact(spec, choose_schedule(spec, {}, target_, 2), target_, lhs, rhs, out, random_);
     };
     check(forward, sizes.input, sizes.weights, sizes.output);
@@ -193,7 +198,8 @@ TEST_P(Convolution, ChosenSchedulesAreExact) {
   }
 }
 
-// Gradients computed the plain way, by scattering, agree with the gradient specs (not to the bit: the order differs).
+// Gradients computed the plain way, by scattering, agree with the gradient specs (not to the bit:
+// the order differs).
 TEST(ConvolutionGradients, AgreeWithScattering) {
   std::mt19937 random(9);
   for (int i = 0; i < 20; ++i) {
@@ -213,19 +219,24 @@ TEST(ConvolutionGradients, AgreeWithScattering) {
               if (!tap_meets(f.height, oh, th, ih) || !tap_meets(f.width, ow, tw, iw)) continue;
               for (std::int64_t c = 0; c < f.in_channels; ++c)
                 for (std::int64_t co = 0; co < f.out_channels; ++co) {
-                  const std::int64_t xi = n * f.lhs.batch + ih * f.height.lhs + iw * f.width.lhs + c;
-                  const std::int64_t wi = th * f.height.rhs + tw * f.width.rhs + c * f.rhs.in_channel + co;
-                  const double d = dy[static_cast<std::size_t>(n * to.batch + oh * to.height + ow * to.width + co)];
+                  const std::int64_t xi =
+                      n * f.lhs.batch + ih * f.height.lhs + iw * f.width.lhs + c;
+                  const std::int64_t wi =
+                      th * f.height.rhs + tw * f.width.rhs + c * f.rhs.in_channel + co;
+                  const double d = dy[static_cast<std::size_t>(n * to.batch + oh * to.height +
+                                                               ow * to.width + co)];
                   dx[static_cast<std::size_t>(xi)] += d * w[static_cast<std::size_t>(wi)];
                   dw[static_cast<std::size_t>(wi)] += d * x[static_cast<std::size_t>(xi)];
                 }
             }
     std::vector<float> got(sizes.input);
     reference(input_gradient_spec(f), dy.data(), w.data(), got.data());
-    for (std::size_t j = 0; j < got.size(); ++j) ASSERT_NEAR(got[j], dx[j], 1e-3 * (1 + std::abs(dx[j]))) << j;
+    for (std::size_t j = 0; j < got.size(); ++j)
+      ASSERT_NEAR(got[j], dx[j], 1e-3 * (1 + std::abs(dx[j]))) << j;
     got.assign(sizes.weights, 0);
     reference(weight_gradient_spec(f), x.data(), dy.data(), got.data());
-    for (std::size_t j = 0; j < got.size(); ++j) ASSERT_NEAR(got[j], dw[j], 1e-3 * (1 + std::abs(dw[j]))) << j;
+    for (std::size_t j = 0; j < got.size(); ++j)
+      ASSERT_NEAR(got[j], dw[j], 1e-3 * (1 + std::abs(dw[j]))) << j;
   }
 }
 

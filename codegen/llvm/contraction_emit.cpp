@@ -34,8 +34,8 @@ Emit::Emit(IrModule& u, DType compute)
 
 llvm::Function* Emit::begin_function(const std::string& name, std::span<llvm::Type* const> types,
                                      bool is_public) {
-  auto* type = llvm::FunctionType::get(b.getVoidTy(),
-                                       llvm::ArrayRef(types.data(), types.size()), false);
+  auto* type =
+      llvm::FunctionType::get(b.getVoidTy(), llvm::ArrayRef(types.data(), types.size()), false);
   auto* function = llvm::Function::Create(
       type, is_public ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage, name,
       module);
@@ -157,7 +157,8 @@ llvm::Value* Emit::widen(DType dtype, llvm::Value* raw) {
       llvm::Value* half = b.CreateBitCast(raw, like(b.getHalfTy(), raw->getType()));
       return b.CreateFPExt(half, like(real, raw->getType()));
     }
-    default: return raw;
+    default:
+      return raw;
   }
 }
 
@@ -165,10 +166,10 @@ llvm::Value* Emit::load(DType dtype, llvm::Value* pointer, llvm::Value* mask) {
   llvm::Type* element = element_type(b.getContext(), dtype);
   auto* type = llvm::FixedVectorType::get(element, lanes);
   const llvm::Align align(byte_size(dtype));
-  llvm::Value* raw = mask == nullptr
-                         ? static_cast<llvm::Value*>(b.CreateAlignedLoad(type, pointer, align))
-                         : b.CreateMaskedLoad(type, pointer, align, mask,
-                                              llvm::Constant::getNullValue(type));
+  llvm::Value* raw =
+      mask == nullptr
+          ? static_cast<llvm::Value*>(b.CreateAlignedLoad(type, pointer, align))
+          : b.CreateMaskedLoad(type, pointer, align, mask, llvm::Constant::getNullValue(type));
   return widen(dtype, raw);
 }
 
@@ -177,8 +178,9 @@ llvm::Value* Emit::load_scalar(DType dtype, llvm::Value* pointer) {
   return widen(dtype, b.CreateAlignedLoad(element, pointer, llvm::Align(byte_size(dtype))));
 }
 
-// bf16 by integer arithmetic: the conversion instructions of AVX-512 flush denormals. Rounds to nearest even by adding
-// just under half of the last kept bit, plus that bit; a NaN keeps its top bits and is made quiet.
+// bf16 by integer arithmetic: the conversion instructions of AVX-512 flush denormals. Rounds to
+// nearest even by adding just under half of the last kept bit, plus that bit; a NaN keeps its top
+// bits and is made quiet.
 llvm::Value* Emit::narrow(DType dtype, llvm::Value* value) {
   llvm::Type* type = value->getType();
   if (type->getScalarType() != real) return value;  // the hook has converted it
@@ -186,8 +188,10 @@ llvm::Value* Emit::narrow(DType dtype, llvm::Value* value) {
     llvm::Value* half = b.CreateFPTrunc(value, like(b.getHalfTy(), type));
     return b.CreateBitCast(half, like(b.getInt16Ty(), type));
   }
-  if (dtype == DType::f32 && real->isDoubleTy()) return b.CreateFPTrunc(value, like(b.getFloatTy(), type));
-  if (dtype == DType::f64 && real->isFloatTy()) return b.CreateFPExt(value, like(b.getDoubleTy(), type));
+  if (dtype == DType::f32 && real->isDoubleTy())
+    return b.CreateFPTrunc(value, like(b.getFloatTy(), type));
+  if (dtype == DType::f64 && real->isFloatTy())
+    return b.CreateFPExt(value, like(b.getDoubleTy(), type));
   if (dtype != DType::bf16) return value;
   llvm::Type* word = like(b.getInt32Ty(), type);
   const auto constant = [&](unsigned bits) { return llvm::ConstantInt::get(word, bits); };
@@ -225,13 +229,14 @@ StatusOr<DType> contraction_compute_type(DType lhs, DType rhs) {
   };
   if (lhs == DType::f64 && rhs == DType::f64) return DType::f64;
   if (is_f32_like(lhs) && is_f32_like(rhs)) return DType::f32;
-  return error_status(Code::invalid_argument,
-                      "no packed contraction of " + std::string(dtype_name(lhs)) + " with " +
-                          std::string(dtype_name(rhs)));
+  return error_status(Code::invalid_argument, "no packed contraction of " +
+                                                  std::string(dtype_name(lhs)) + " with " +
+                                                  std::string(dtype_name(rhs)));
 }
 
-// Interleaves within 128-bit parts first, then exchanges whole parts: both are single instructions on every target,
-// and patterns that the back end recognizes at once (general two-operand shuffles take it ten times longer).
+// Interleaves within 128-bit parts first, then exchanges whole parts: both are single instructions
+// on every target, and patterns that the back end recognizes at once (general two-operand shuffles
+// take it ten times longer).
 Values transpose_square(Emit& e, Values rows) {
   const int n = e.lanes;
   const int part = 16 / e.real_bytes;  // elements in 128 bits
@@ -241,7 +246,8 @@ Values transpose_square(Emit& e, Values rows) {
     for (int j = 0; j < n; ++j) lanes[static_cast<std::size_t>(j)] = index(j);
     return e.b.CreateShuffleVector(x, y, lanes);
   };
-  // Lane j of the result takes runs of `s` elements from both, from the lower or upper half of each part.
+  // Lane j of the result takes runs of `s` elements from both, from the lower or upper half of each
+  // part.
   for (int s = 1; s < part; s *= 2) {
     Values next(rows.size());
     for (int group = 0; group < n; group += part) {
@@ -259,15 +265,18 @@ Values transpose_square(Emit& e, Values rows) {
     }
     rows = std::move(next);
   }
-  // Now row (g, j) holds in its part q the elements 4q + j of the rows of group g: transpose the parts.
+  // Now row (g, j) holds in its part q the elements 4q + j of the rows of group g: transpose the
+  // parts.
   for (int s = n / part / 2; s >= 1; s /= 2) {
     for (int i = 0; i < n; ++i) {
       const int group = i / part;
       if ((group & s) != 0) continue;
       llvm::Value*& x = rows[static_cast<std::size_t>(i)];
       llvm::Value*& y = rows[static_cast<std::size_t>(i + s * part)];
-      llvm::Value* low = shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j : n + j - s * part; });
-      llvm::Value* high = shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j + s * part : n + j; });
+      llvm::Value* low =
+          shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j : n + j - s * part; });
+      llvm::Value* high =
+          shuffle(x, y, [&](int j) { return (j / part & s) == 0 ? j + s * part : n + j; });
       x = low, y = high;
     }
   }

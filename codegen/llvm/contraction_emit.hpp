@@ -1,5 +1,6 @@
-// contraction_emit.hpp: an IRBuilder with the few shapes that contraction code is made of: counted loops with carried
-// values, byte-addressed pointers, vectors of one element type in storage and computation. Internal to codegen/llvm.
+// contraction_emit.hpp: an IRBuilder with the few shapes that contraction code is made of: counted
+// loops with carried values, byte-addressed pointers, vectors of one element type in storage and
+// computation. Internal to codegen/llvm.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/llvm/contraction_schedule.hpp"
 #include "codegen/llvm/llvm_internal.hpp"
 
 namespace hyperion::codegen {
@@ -43,8 +45,8 @@ struct Emit {
   llvm::Value* smaller(llvm::Value* x, llvm::Value* y);
   llvm::Value* buffer(llvm::Value* table, int index);
 
-  // for (i = begin; i < end; i += step), carrying values; the body returns their next values. `may_be_empty` false
-  // promises begin < end and saves the test.
+  // for (i = begin; i < end; i += step), carrying values; the body returns their next values.
+  // `may_be_empty` false promises begin < end and saves the test.
   using Body = std::function<Values(llvm::Value* index, const Values& carried)>;
   Values loop(llvm::Value* begin, llvm::Value* end, std::int64_t step, const Values& initial,
               bool may_be_empty, const Body& body);
@@ -72,7 +74,8 @@ struct Emit {
   llvm::Value* widen(DType dtype, llvm::Value* raw);
 };
 
-// The type sums are carried in, or nullopt-like failure text for the caller's error: f64 for f64, f32 for f32, bf16, f16.
+// The type sums are carried in, or nullopt-like failure text for the caller's error: f64 for f64,
+// f32 for f32, bf16, f16.
 StatusOr<DType> contraction_compute_type(DType lhs, DType rhs);
 
 // rows[i] lane j -> result[j] lane i, for as many rows as a vector has lanes, in registers.

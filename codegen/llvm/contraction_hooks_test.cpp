@@ -21,7 +21,8 @@ constexpr int kBiasBuffer = 4, kScaledBuffer = 5;
 llvm::Value* masked_load(const EpilogueSite& site, llvm::Value* pointer, llvm::Type* type) {
   llvm::IRBuilderBase& b = site.builder;
   if (site.mask == nullptr) return b.CreateAlignedLoad(type, pointer, llvm::Align(4));
-  return b.CreateMaskedLoad(type, pointer, llvm::Align(4), site.mask, llvm::Constant::getNullValue(type));
+  return b.CreateMaskedLoad(type, pointer, llvm::Align(4), site.mask,
+                            llvm::Constant::getNullValue(type));
 }
 
 // out 0 = max(acc + bias[column], 0); out 1 = out 0 * (row + 100 * batch)
@@ -36,7 +37,8 @@ void bias_relu_scale(EpilogueSite& site) {
   site.values[0] = b.CreateSelect(b.CreateFCmpOGT(sum, zero), sum, zero);
   llvm::Value* place = b.CreateAdd(site.row, b.CreateMul(site.batch, b.getInt64(100)));
   site.values[1] = b.CreateFMul(
-      site.values[0], b.CreateVectorSplat(static_cast<unsigned>(site.lanes), b.CreateSIToFP(place, f32)));
+      site.values[0],
+      b.CreateVectorSplat(static_cast<unsigned>(site.lanes), b.CreateSIToFP(place, f32)));
 }
 
 llvm::Value* square(PrologueSite& site) { return site.builder.CreateFMul(site.value, site.value); }
@@ -67,9 +69,11 @@ TEST(ContractionHooks, EpilogueStoresTwoOutputs) {
   schedule.block_row_tiles = 2;
   auto compiled = compile_contraction(spec, hooks, schedule, host_target());
   ASSERT_TRUE(compiled) << compiled.error().text();
-  std::vector<float> a = integers(kBatch * kM * kK, 1), b = integers(kK * kN, 2), bias = integers(kN, 3);
+  std::vector<float> a = integers(kBatch * kM * kK, 1), b = integers(kK * kN, 2),
+                     bias = integers(kN, 3);
   std::vector<float> relu(kBatch * kM * kN), scaled(kBatch * kM * kN);
-  compiled->run_backwards({a.data(), b.data(), relu.data(), nullptr, bias.data(), scaled.data()}, 1);
+  compiled->run_backwards({a.data(), b.data(), relu.data(), nullptr, bias.data(), scaled.data()},
+                          1);
   for (std::size_t n = 0; n < kBatch; ++n) {
     for (std::size_t i = 0; i < kM; ++i) {
       for (std::size_t j = 0; j < kN; ++j) {
@@ -133,7 +137,8 @@ void expect_convolution_place(bool rows_along_batch, std::int64_t tap_block) {
   RunnableContraction without({plain_plan->launches, plain_plan->workspace_bytes, {}},
                               *load_object(*compile_object(plain)), 1, 3);
   constexpr std::size_t kOut = 2 * 9 * 9 * 24;
-  std::vector<float> x = integers(2 * 9 * 9 * 4, 6), w = integers(9 * 2 * 24, 7), bias = integers(24, 8);
+  std::vector<float> x = integers(2 * 9 * 9 * 4, 6), w = integers(9 * 2 * 24, 7),
+                     bias = integers(24, 8);
   std::vector<float> plain_y(kOut), y(kOut), scaled(kOut);
   without.run_backwards({x.data(), w.data(), plain_y.data()}, 1);
   with.run_backwards({x.data(), w.data(), y.data(), nullptr, bias.data(), scaled.data()}, 1);
@@ -173,7 +178,8 @@ TEST(ContractionStorage, SixteenBitFloats) {
         std::mt19937 random(11);
         const auto values = [&](std::size_t size) {
           std::vector<std::uint16_t> v(size);
-          for (auto& x : v) x = narrow(std::ldexp(static_cast<float>(random() % 2001) - 1000.0f, -9));
+          for (auto& x : v)
+            x = narrow(std::ldexp(static_cast<float>(random() % 2001) - 1000.0f, -9));
           return v;
         };
         std::vector<std::uint16_t> a = values(kM * kK), b = values(kK * kN), c(kM * kN);
@@ -183,10 +189,12 @@ TEST(ContractionStorage, SixteenBitFloats) {
           for (std::int64_t j = 0; j < kN; ++j) {
             float sum = 0;
             for (std::int64_t k = 0; k < kK; ++k) {
-              sum = std::fma(widen(a[static_cast<std::size_t>(i * spec.lhs.free + k * spec.lhs.depth)]),
-                             widen(b[static_cast<std::size_t>(j * spec.rhs.free + k * spec.rhs.depth)]), sum);
+              sum = std::fma(
+                  widen(a[static_cast<std::size_t>(i * spec.lhs.free + k * spec.lhs.depth)]),
+                  widen(b[static_cast<std::size_t>(j * spec.rhs.free + k * spec.rhs.depth)]), sum);
             }
-            ASSERT_EQ(c[static_cast<std::size_t>(i * kN + j)], narrow(sum)) << dtype_name(dtype) << packing;
+            ASSERT_EQ(c[static_cast<std::size_t>(i * kN + j)], narrow(sum))
+                << dtype_name(dtype) << packing;
           }
         }
       }
@@ -203,11 +211,13 @@ TEST(ContractionStorage, IntegersAreRefused) {
 
 std::size_t count(const std::string& text, const std::string& word) {
   std::size_t found = 0;
-  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    ++found;
   return found;
 }
 
-std::string assembly_for(const char* name, ContractionSchedule schedule, std::int64_t m, std::int64_t n) {
+std::string assembly_for(const char* name, ContractionSchedule schedule, std::int64_t m,
+                         std::int64_t n) {
   const CpuTarget target = *named_target(name);
   IrModule module("cross", target);
   auto plan = emit_contraction(module, matmul_spec(DType::f32, m, n, 64), {}, schedule);
@@ -226,7 +236,8 @@ std::string inner_loop(const std::string& text, const std::string& fma) {
   return text.substr(begin, text.find('\n', last) - begin);
 }
 
-// The inner loop has the tile's multiplications, in the target's full vectors, and touches no stack.
+// The inner loop has the tile's multiplications, in the target's full vectors, and touches no
+// stack.
 TEST(ContractionTargets, InnerLoopIsTheTile) {
   struct Case {
     const char* target;

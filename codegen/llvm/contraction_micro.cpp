@@ -8,7 +8,8 @@ namespace {
 // Below this many steps the loop is written out: a loop would cost as much as its body.
 constexpr std::int64_t kLargestUnrolledDepth = 4;
 
-// How many steps ahead the loop that copies rhs asks for it: a step takes some twenty clocks, memory some hundreds.
+// How many steps ahead the loop that copies rhs asks for it: a step takes some twenty clocks,
+// memory some hundreds.
 constexpr std::int64_t kCopyPrefetchDistance = 16;
 
 // A tile of fewer steps is finished before a prefetch would be.
@@ -27,14 +28,15 @@ struct Pointers {
 // The same, `steps` further.
 Pointers ahead(Emit& e, const TileShape& tile, const DepthStreams& streams, const Pointers& at,
                std::int64_t steps) {
-  const std::int64_t copied = static_cast<std::int64_t>(tile.copy_vectors()) * e.lanes * e.real_bytes;
+  const std::int64_t copied =
+      static_cast<std::int64_t>(tile.copy_vectors()) * e.lanes * e.real_bytes;
   return {e.at(at.lhs, steps * streams.lhs_depth), e.at(at.rhs, steps * streams.rhs_depth),
           at.copy == nullptr ? nullptr : e.at(at.copy, steps * copied)};
 }
 
 void emit_depth_step(Emit& e, const TileShape& tile, const DepthStreams& streams,
                      const DepthLoop& loop, const Pointers& at, Values& acc) {
-  const std::int64_t vector_bytes = e.lanes * static_cast<std::int64_t>(byte_size(streams.rhs_dtype));
+  const std::int64_t vector_bytes = e.lanes * storage_bytes(streams.rhs_dtype);
   Values columns;
   for (int v = 0; v < tile.vectors; ++v) {
     llvm::Value* mask = streams.rhs_is_padded ? nullptr : column_mask(e, tile, v);
@@ -89,8 +91,8 @@ Values emit_depth_loop(Emit& e, const TileShape& tile, const DepthStreams& strea
   if (loop.copy_to != nullptr) acc.push_back(loop.copy_to);
   const int unroll = loop.unroll;
   if (unroll > 1 && (known == 0 || known >= unroll)) {
-    llvm::Value* whole = known > 0 ? e.number(known - known % unroll)
-                                   : e.b.CreateAnd(loop.count, e.number(-unroll));
+    llvm::Value* whole =
+        known > 0 ? e.number(known - known % unroll) : e.b.CreateAnd(loop.count, e.number(-unroll));
     HYP_CHECK((unroll & (unroll - 1)) == 0, "unroll factors are powers of two");
     acc = emit_counted_steps(e, tile, streams, loop, whole, unroll, known == 0, std::move(acc));
     llvm::Value* rest = e.b.CreateSub(loop.count, whole);
@@ -110,7 +112,7 @@ namespace {
 template <class Visit>
 void for_each_vector(Emit& e, const TileShape& tile, const ContractionOutput& matrix,
                      std::int64_t row_step, llvm::Value* pointer, Visit visit) {
-  const auto bytes = static_cast<std::int64_t>(byte_size(matrix.dtype));
+  const std::int64_t bytes = storage_bytes(matrix.dtype);
   for (int r = 0; r < tile.rows; ++r) {
     for (int v = 0; v < tile.vectors; ++v) {
       const std::int64_t offset = r * row_step * matrix.row + v * e.lanes * matrix.column;
@@ -128,7 +130,7 @@ llvm::Value* load_vector(Emit& e, const ContractionOutput& from, llvm::Value* po
   if (from.column == 1) return e.load(from.dtype, pointer, mask);
   llvm::Value* result = e.zero_vector();
   for (int i = 0; i < count; ++i) {
-    llvm::Value* where = e.at(pointer, i * from.column * static_cast<std::int64_t>(byte_size(from.dtype)));
+    llvm::Value* where = e.at(pointer, i * from.column * storage_bytes(from.dtype));
     result = e.b.CreateInsertElement(result, e.load_scalar(from.dtype, where), i);
   }
   return result;
@@ -138,7 +140,7 @@ void store_vector(Emit& e, const ContractionOutput& to, llvm::Value* value, llvm
                   llvm::Value* mask, int count) {
   if (to.column == 1) return e.store(to.dtype, value, pointer, mask);
   llvm::Value* raw = e.narrow(to.dtype, value);
-  const auto bytes = static_cast<std::int64_t>(byte_size(to.dtype));
+  const std::int64_t bytes = storage_bytes(to.dtype);
   for (int i = 0; i < count; ++i) {
     e.b.CreateAlignedStore(e.b.CreateExtractElement(raw, i), e.at(pointer, i * to.column * bytes),
                            llvm::Align(byte_size(to.dtype)));
@@ -150,7 +152,7 @@ void store_vector(Emit& e, const ContractionOutput& to, llvm::Value* value, llvm
 void prefetch_tile(Emit& e, const TileShape& tile, const ContractionOutput& to,
                    std::int64_t row_step, llvm::Value* pointer, std::int64_t steps) {
   if (to.column != 1 || steps < kPrefetchedDepth) return;
-  const auto bytes = static_cast<std::int64_t>(byte_size(to.dtype));
+  const std::int64_t bytes = storage_bytes(to.dtype);
   for (int r = 0; r < tile.rows; ++r) {
     for (std::int64_t line = 0; line < tile.vectors * e.lanes * bytes; line += 64) {
       e.prefetch(e.at(pointer, r * row_step * to.row * bytes + line), /*for_writing=*/true);
@@ -164,7 +166,7 @@ void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<Contraction
   const auto pointer_in = [&](std::size_t o, int r, int v) {
     const ContractionOutput& to = outputs[o];
     const std::int64_t offset = r * place.memory_step * to.row + v * e.lanes * to.column;
-    return e.at(place.outputs[o], offset * static_cast<std::int64_t>(byte_size(to.dtype)));
+    return e.at(place.outputs[o], offset * storage_bytes(to.dtype));
   };
   for (int r = 0; r < tile.rows; ++r) {
     for (int v = 0; v < tile.vectors; ++v) {
@@ -196,20 +198,19 @@ void emit_epilogue(Emit& e, const TileShape& tile, const std::vector<Contraction
 Values load_tile(Emit& e, const TileShape& tile, const ContractionOutput& from,
                  std::int64_t row_step, llvm::Value* pointer) {
   Values values;
-  for_each_vector(e, tile, from, row_step, pointer,
-                  [&](int, int v, llvm::Value* where, llvm::Value* mask) {
-                    values.push_back(load_vector(e, from, where, mask, lanes_in_bounds(e, tile, v)));
-                  });
+  for_each_vector(
+      e, tile, from, row_step, pointer, [&](int, int v, llvm::Value* where, llvm::Value* mask) {
+        values.push_back(load_vector(e, from, where, mask, lanes_in_bounds(e, tile, v)));
+      });
   return values;
 }
 
 void store_tile(Emit& e, const TileShape& tile, const ContractionOutput& to, std::int64_t row_step,
                 llvm::Value* pointer, const Values& values) {
-  for_each_vector(e, tile, to, row_step, pointer,
-                  [&](int r, int v, llvm::Value* where, llvm::Value* mask) {
-                    store_vector(e, to, values[r * tile.vectors + v], where, mask,
-                                 lanes_in_bounds(e, tile, v));
-                  });
+  for_each_vector(
+      e, tile, to, row_step, pointer, [&](int r, int v, llvm::Value* where, llvm::Value* mask) {
+        store_vector(e, to, values[r * tile.vectors + v], where, mask, lanes_in_bounds(e, tile, v));
+      });
 }
 
 }  // namespace hyperion::codegen

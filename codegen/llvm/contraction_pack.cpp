@@ -6,12 +6,12 @@
 namespace hyperion::codegen {
 namespace {
 
-std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
-
-// One cache line beyond a multiple of it, so that equal columns of neighbouring rows never share an L1 set.
+// One cache line beyond a multiple of it, so that equal columns of neighbouring rows never share an
+// L1 set.
 constexpr std::int64_t kPitchBytes = 64;
 
-// A strip is narrow and its rows are far apart, so no hardware prefetcher follows them: ask this many rows ahead.
+// A strip is narrow and its rows are far apart, so no hardware prefetcher follows them: ask this
+// many rows ahead.
 constexpr std::int64_t kPrefetchDistance = 16;
 
 // What the copying code of either operand needs to reach its source and its hook.
@@ -22,7 +22,7 @@ struct Source {
   llvm::Value* batch;
   llvm::Value* buffers;
 
-  std::int64_t bytes() const { return static_cast<std::int64_t>(byte_size(operand.dtype)); }
+  std::int64_t bytes() const { return storage_bytes(operand.dtype); }
 
   llvm::Value* at(Emit& e, llvm::Value* free, llvm::Value* depth) const {
     return e.at(e.at(base, free, operand.free * bytes()), depth, operand.depth * bytes());
@@ -68,7 +68,8 @@ void copy_rows(Emit& e, const Source& source, const PackedLhs& packed, llvm::Val
   });
 }
 
-// One depth step of the row tiles [begin, end), all of which have `rows` rows; `first` is the tile that `to` belongs to.
+// One depth step of the row tiles [begin, end), all of which have `rows` rows; `first` is the tile
+// that `to` belongs to.
 void copy_panel_step(Emit& e, const Source& source, const RowTiles& tiles, const PackedLhs& packed,
                      llvm::Value* to, llvm::Value* first, llvm::Value* begin, llvm::Value* end,
                      int rows, llvm::Value* depth) {
@@ -88,7 +89,8 @@ void copy_panel_step(Emit& e, const Source& source, const RowTiles& tiles, const
   });
 }
 
-// Depth outermost: the source is read in the order it lies in memory, and every panel grows by a step at a time.
+// Depth outermost: the source is read in the order it lies in memory, and every panel grows by a
+// step at a time.
 void copy_panels(Emit& e, const Source& source, const RowTiles& tiles, const PackedLhs& packed,
                  llvm::Value* to, llvm::Value* first, llvm::Value* last, llvm::Value* depth0,
                  llvm::Value* count) {
@@ -136,9 +138,10 @@ void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::V
   });
 }
 
-// void square(ptr from, ptr to, i64 columns, i64 steps, i64 column, i64 depth, i64 batch, ptr buffers): `lanes` columns x
-// `lanes` depth steps, of which `columns` and `steps` are in bounds. Columns beyond repeat the last one: what the lanes of
-// padding hold is never stored. One function for the whole kernel, because shuffles are slow to compile.
+// void square(ptr from, ptr to, i64 columns, i64 steps, i64 column, i64 depth, i64 batch, ptr
+// buffers): `lanes` columns x `lanes` depth steps, of which `columns` and `steps` are in bounds.
+// Columns beyond repeat the last one: what the lanes of padding hold is never stored. One function
+// for the whole kernel, because shuffles are slow to compile.
 llvm::Function* emit_square(Emit& e, const ContractionSpec& spec, const ContractionHooks& hooks,
                             std::int64_t width_bytes) {
   const std::string name = spec.symbol + ".transpose";
@@ -151,7 +154,8 @@ llvm::Function* emit_square(Emit& e, const ContractionSpec& spec, const Contract
   llvm::Value* last = e.add(f->getArg(2), -1);
   Values lines;
   for (int j = 0; j < e.lanes; ++j) {
-    llvm::Value* line = e.at(f->getArg(0), e.smaller(e.number(j), last), spec.rhs.free * source.bytes());
+    llvm::Value* line =
+        e.at(f->getArg(0), e.smaller(e.number(j), last), spec.rhs.free * source.bytes());
     lines.push_back(e.load(spec.rhs.dtype, line, mask));
   }
   const Values steps = transpose_square(e, std::move(lines));
@@ -164,8 +168,8 @@ llvm::Function* emit_square(Emit& e, const ContractionSpec& spec, const Contract
   return f;
 }
 
-void transpose_strip(Emit& e, const Source& source, llvm::Function* square, int vectors, int columns,
-                     llvm::Value* to, llvm::Value* column0, llvm::Value* depth0,
+void transpose_strip(Emit& e, const Source& source, llvm::Function* square, int vectors,
+                     int columns, llvm::Value* to, llvm::Value* column0, llvm::Value* depth0,
                      llvm::Value* count) {
   const std::int64_t width_bytes = static_cast<std::int64_t>(vectors) * e.lanes * e.real_bytes;
   e.loop(e.number(0), e.number(columns), e.lanes, [&](llvm::Value* c) {
@@ -249,7 +253,8 @@ llvm::Function* emit_pack_rhs(Emit& e, const ContractionSpec& spec, const Contra
   llvm::Value* to = f->getArg(1);
   llvm::Value *column = f->getArg(2), *depth = f->getArg(3), *count = f->getArg(4);
   if (spec.rhs.depth == 1 && spec.rhs.free != 1) {
-    const std::int64_t width_bytes = static_cast<std::int64_t>(strip_vectors) * e.lanes * e.real_bytes;
+    const std::int64_t width_bytes =
+        static_cast<std::int64_t>(strip_vectors) * e.lanes * e.real_bytes;
     transpose_strip(e, source, emit_square(e, spec, hooks, width_bytes), strip_vectors, columns, to,
                     column, depth, count);
   } else {

@@ -9,19 +9,19 @@
 namespace hyperion::codegen {
 namespace {
 
-std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
-std::int64_t divide_up(std::int64_t x, std::int64_t by) { return (x + by - 1) / by; }
-
-constexpr double kIndependentSums = 8;  // latency 4 times throughput 2 on current x86-64 and AArch64 cores
-constexpr int kWidestStrip = 12;        // one row of twelve vectors, for vector x matrix
+constexpr double kIndependentSums =
+    8;  // latency 4 times throughput 2 on current x86-64 and AArch64 cores
+constexpr int kWidestStrip = 12;  // one row of twelve vectors, for vector x matrix
 constexpr int kTallestTile = 14;
-constexpr std::int64_t kFewRowTiles = 3;  // a packed rhs would be read hardly more often than it is written
+constexpr std::int64_t kFewRowTiles =
+    3;  // a packed rhs would be read hardly more often than it is written
 constexpr std::int64_t kFewStrips = 1;
 constexpr std::int64_t kLhsBlockRowTiles = 22;
 constexpr std::int64_t kTilesPerThread = 4;  // enough to even out a thread that comes late
 
-// Useful share of the tile, times multiplications per load. Rows are split evenly, so only the strip wastes lanes. Tiles
-// with too few independent sums wait for the latency of each multiplication.
+// Useful share of the tile, times multiplications per load. Rows are split evenly, so only the
+// strip wastes lanes. Tiles with too few independent sums wait for the latency of each
+// multiplication.
 double tile_score(std::int64_t row_count, std::int64_t vectors, RegisterTile tile) {
   const std::int64_t row_tiles = divide_up(row_count, tile.rows);
   const double rows = static_cast<double>(row_count) / static_cast<double>(row_tiles);
@@ -33,8 +33,9 @@ double tile_score(std::int64_t row_count, std::int64_t vectors, RegisterTile til
   return latency * (0.5 + 0.5 * strips) * intensity;
 }
 
-// Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the matrix stays in L2; beyond,
-// and where rows are a multiple of a page apart (they then compete for a few cache sets), copying pays.
+// Unpacked rhs is read strip by strip with the matrix's own row stride. That is free while the
+// matrix stays in L2; beyond, and where rows are a multiple of a page apart (they then compete for
+// a few cache sets), copying pays.
 bool rhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& hooks,
                            const CpuTarget& target, std::int64_t row_tiles) {
   if (hooks.rhs_prologue || spec.rhs.free != 1) return false;
@@ -55,21 +56,22 @@ bool lhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& 
   return spec.lhs.depth == 1 || std::abs(spec.lhs.depth) * element < 4096 || spec.depth <= 128;
 }
 
-// Splits the row tiles and strips over the parallel loop, given what each tile of the loop packs for itself.
+// Splits the row tiles and strips over the parallel loop, given what each tile of the loop packs
+// for itself.
 void choose_blocks(ContractionSchedule& schedule, std::int64_t batches, std::int64_t row_tiles,
                    std::int64_t strips, int threads) {
   const std::int64_t wanted = threads == 1 ? 1 : divide_up(kTilesPerThread * threads, batches);
   if (schedule.lhs == LhsPacking::block) {
     // The block of lhs lives in L2 while every strip passes over it.
-    const std::int64_t blocks = std::max(divide_up(row_tiles, kLhsBlockRowTiles),
-                                         std::min(wanted, row_tiles));
+    const std::int64_t blocks =
+        std::max(divide_up(row_tiles, kLhsBlockRowTiles), std::min(wanted, row_tiles));
     schedule.block_row_tiles = divide_up(row_tiles, blocks);
     schedule.block_strips = strips;
     return;
   }
   if (schedule.rhs == RhsPacking::none) {
-    const std::int64_t blocks = std::max(divide_up(row_tiles, kLhsBlockRowTiles),
-                                         std::min(wanted, row_tiles));
+    const std::int64_t blocks =
+        std::max(divide_up(row_tiles, kLhsBlockRowTiles), std::min(wanted, row_tiles));
     schedule.block_row_tiles = divide_up(row_tiles, blocks);
     schedule.block_strips = divide_up(strips, divide_up(wanted, blocks));
     return;
@@ -123,9 +125,11 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Contracti
   const std::int64_t strip_depth =
       target.l2_bytes / 2 / (strip_width * static_cast<std::int64_t>(byte_size(compute)));
   const std::int64_t depth_blocks = divide_up(std::max<std::int64_t>(spec.depth, 1), strip_depth);
-  schedule.depth_block = depth_blocks == 1 ? 0 : round_up(divide_up(spec.depth, depth_blocks), lanes);
+  schedule.depth_block =
+      depth_blocks == 1 ? 0 : round_up(divide_up(spec.depth, depth_blocks), lanes);
   const std::int64_t batches = std::max<std::int64_t>(
-      std::accumulate(spec.batch.begin(), spec.batch.end(), std::int64_t{1}, std::multiplies<>()), 1);
+      std::accumulate(spec.batch.begin(), spec.batch.end(), std::int64_t{1}, std::multiplies<>()),
+      1);
   if (!lhs_may_stay_unpacked(spec, hooks, strips)) schedule.lhs = LhsPacking::block;
   if (!rhs_may_stay_unpacked(spec, hooks, target, row_tiles)) {
     const bool once = schedule.lhs == LhsPacking::block && row_tiles > kLhsBlockRowTiles;

@@ -6,8 +6,9 @@
 namespace hyperion::codegen {
 namespace {
 
-// Rows [first, second) of the tile that starts `first_step` steps into its phase and meet `tap`. Positions grow with the
-// row, so those inside the input are neighbours. `at_phase_start` is the tap's position for step 0.
+// Rows [first, second) of the tile that starts `first_step` steps into its phase and meet `tap`.
+// Positions grow with the row, so those inside the input are neighbours. `at_phase_start` is the
+// tap's position for step 0.
 std::pair<int, int> rows_inside(const WindowAxis& axis, std::int64_t at_phase_start,
                                 std::int64_t first_step, int rows) {
   const std::int64_t step = input_step(axis);
@@ -17,7 +18,8 @@ std::pair<int, int> rows_inside(const WindowAxis& axis, std::int64_t at_phase_st
   return {begin, end};
 }
 
-TapPattern pattern_of(const WindowAxis& axis, std::int64_t phase, std::int64_t first_step, int rows) {
+TapPattern pattern_of(const WindowAxis& axis, std::int64_t phase, std::int64_t first_step,
+                      int rows) {
   TapPattern pattern;
   const std::int64_t dilation = axis.input_dilation;
   // Taps that meet input elements at all, not the holes between them, are this far apart.
@@ -61,7 +63,8 @@ std::vector<TileRun> tile_runs(const WindowAxis& axis, int tile_rows) {
       const auto rows = static_cast<int>(steps / tiles + (t < steps % tiles ? 1 : 0));
       TapPattern pattern = pattern_of(axis, phase, step, rows);
       TileRun* last = runs.empty() ? nullptr : &runs.back();
-      if (last != nullptr && last->phase == phase && last->rows == rows && last->pattern == pattern) {
+      if (last != nullptr && last->phase == phase && last->rows == rows &&
+          last->pattern == pattern) {
         ++last->count;
       } else {
         runs.push_back({phase, step, 1, rows, std::move(pattern)});

@@ -14,7 +14,8 @@
 namespace hyperion::codegen {
 namespace {
 
-// Storage of one operand, reached by its strides, with guard elements around it that must never be touched or used.
+// Storage of one operand, reached by its strides, with guard elements around it that must never be
+// touched or used.
 template <class T>
 struct Tensor {
   std::vector<T> data;
@@ -75,7 +76,8 @@ void expect_exact(const ContractionSpec& spec, const ContractionSchedule& schedu
   std::mt19937 random(seed);
   const auto size = [&](const std::vector<std::int64_t>& batch, std::int64_t a, std::int64_t sa,
                         std::int64_t b, std::int64_t sb) {
-    return static_cast<std::size_t>(std::max<std::int64_t>(extent_of<T>(spec, batch, a, sa, b, sb), 0));
+    return static_cast<std::size_t>(
+        std::max<std::int64_t>(extent_of<T>(spec, batch, a, sa, b, sb), 0));
   };
   Tensor<T> lhs(size(spec.lhs.batch, spec.rows, spec.lhs.free, spec.depth, spec.lhs.depth));
   Tensor<T> rhs(size(spec.rhs.batch, spec.columns, spec.rhs.free, spec.depth, spec.rhs.depth));
@@ -98,7 +100,8 @@ void expect_exact(const ContractionSpec& spec, const ContractionSchedule& schedu
                        << spec.rhs.depth << ": " << compiled->plan().schedule.text();
 }
 
-ContractionSchedule random_schedule(std::mt19937& random, const CpuTarget& target, std::int64_t depth) {
+ContractionSchedule random_schedule(std::mt19937& random, const CpuTarget& target,
+                                    std::int64_t depth) {
   ContractionSchedule s;
   s.tile_vectors = 1 + static_cast<int>(random() % (target.vector_registers == 16 ? 2 : 4));
   const int most = (target.vector_registers - 2 - s.tile_vectors) / s.tile_vectors;
@@ -160,8 +163,8 @@ TEST_P(Contraction, StridedAndBatched) {
     spec.lhs = {0, DType::f32, 3 * 2 * spec.depth, 2, {0, 2 * spec.depth}, 0};
     spec.rhs = {1, DType::f32, 3, 3 * spec.columns, {3 * spec.columns * spec.depth, 0}, 0};
     if (seed % 3 == 0) spec.rhs.batch = {0, 0};
-    spec.outputs = {{2, DType::f32, 1, spec.rows,
-                     {3 * spec.rows * spec.columns, spec.rows * spec.columns}, 0}};
+    spec.outputs = {
+        {2, DType::f32, 1, spec.rows, {3 * spec.rows * spec.columns, spec.rows * spec.columns}, 0}};
     expect_exact<float>(spec, random_schedule(random, target_, spec.depth), target_, seed);
   }
 }

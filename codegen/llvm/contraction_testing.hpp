@@ -24,7 +24,8 @@ inline AlignedBytes aligned_bytes(std::int64_t bytes) {
   return AlignedBytes(new (std::align_val_t{4096}) std::byte[size]);
 }
 
-// The launches of a plan, loaded. run() takes the argument table; the workspace entry is filled in here.
+// The launches of a plan, loaded. run() takes the argument table; the workspace entry is filled in
+// here.
 class RunnableContraction {
  public:
   RunnableContraction(ContractionPlan plan, LoadedCode code, int threads, int workspace_buffer)
@@ -57,11 +58,10 @@ class RunnableContraction {
     add_workspace(buffers);
     for (std::size_t l = 0; l < functions_.size(); ++l) {
       TileFunction* function = functions_[l];
-      pool.parallel_for(plan_.launches[l].tiles,
-                        [&](std::int64_t begin, std::int64_t end, int worker) noexcept {
-                          function(buffers.data(), begin, end,
-                                   scratch_[static_cast<std::size_t>(worker)].get());
-                        });
+      pool.parallel_for(
+          plan_.launches[l].tiles, [&](std::int64_t begin, std::int64_t end, int worker) noexcept {
+            function(buffers.data(), begin, end, scratch_[static_cast<std::size_t>(worker)].get());
+          });
     }
   }
 

@@ -23,8 +23,8 @@ std::string take_message(llvm::Error error) { return llvm::toString(std::move(er
 std::mutex g_pass_list_mutex;
 
 void set_loop_strength_reduction(bool enabled) {
-  static auto* flag = static_cast<llvm::cl::opt<bool>*>(
-      llvm::cl::getRegisteredOptions().lookup("disable-lsr"));
+  static auto* flag =
+      static_cast<llvm::cl::opt<bool>*>(llvm::cl::getRegisteredOptions().lookup("disable-lsr"));
   if (flag != nullptr) flag->setValue(!enabled);
 }
 
@@ -66,7 +66,8 @@ StatusOr<> run_backend(IrModule::Impl& impl, const CompileOptions& options,
   return {};
 }
 
-// One linker for the process; each object gets a library (JITDylib) of its own, removed when it is dropped.
+// One linker for the process; each object gets a library (JITDylib) of its own, removed when it is
+// dropped.
 StatusOr<llvm::orc::LLJIT*> shared_linker() {
   static StatusOr<std::unique_ptr<llvm::orc::LLJIT>> linker =
       []() -> StatusOr<std::unique_ptr<llvm::orc::LLJIT>> {

@@ -1,15 +1,18 @@
-// jit.hpp: from an LLVM module to machine code: relocatable object bytes, assembly text, or functions to call.
+// jit.hpp: from an LLVM module to machine code: relocatable object bytes, assembly text, or
+// functions to call.
 //
-// The unit that travels is the object file, because it is what the compile cache stores: `compile_object` makes the
-// bytes, `load_object` puts them into this process; a cache hit is the second step alone. Both are independent of who
-// filled the module.
+// The unit that travels is the object file, because it is what the compile cache stores:
+// `compile_object` makes the bytes, `load_object` puts them into this process; a cache hit is the
+// second step alone. Both are independent of who filled the module.
 //
-// No IR pipeline runs unless asked: contraction kernels are emitted as explicit vector code and gain nothing from one,
-// while it doubles their compile time. `tidy_scalar_code` adds SROA, EarlyCSE and LICM for kernels that
-// are composed from many definitions. Code generation itself always runs at its default level; without it
-// (CodeGenOptLevel::None) kernels run five times slower.
+// No IR pipeline runs unless asked: contraction kernels are emitted as explicit vector code and
+// gain nothing from one, while it doubles their compile time. `tidy_scalar_code` adds SROA,
+// EarlyCSE and LICM for kernels that are composed from many definitions. Code generation itself
+// always runs at its default level; without it (CodeGenOptLevel::None) kernels run five times
+// slower.
 //
-// Thread safety: an IrModule belongs to one thread; everything else here may be called from any thread.
+// Thread safety: an IrModule belongs to one thread; everything else here may be called from any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +29,8 @@
 
 namespace hyperion::codegen {
 
-// One LLVM module with its context, being filled. Sources in codegen/llvm reach it through llvm_internal.hpp.
+// One LLVM module with its context, being filled. Sources in codegen/llvm reach it through
+// llvm_internal.hpp.
 class IrModule {
  public:
   struct Impl;
@@ -46,10 +50,10 @@ class IrModule {
 
 struct CompileOptions {
   bool tidy_scalar_code = false;  // SROA, EarlyCSE, LICM before code generation
-  // LLVM's loop strength reduction: worthless for contractions, whose pointers already advance by constants, and a quarter
-  // of their compile time. Loops that index many buffers may want it.
+  // LLVM's loop strength reduction: worthless for contractions, whose pointers already advance by
+  // constants, and a quarter of their compile time. Loops that index many buffers may want it.
   bool reduce_loop_strength = true;
-  bool verify = true;             // LLVM's verifier; its complaint becomes an internal error
+  bool verify = true;  // LLVM's verifier; its complaint becomes an internal error
 };
 
 using ObjectBytes = std::vector<std::byte>;
@@ -84,7 +88,8 @@ struct ExternalSymbol {
   void* address = nullptr;
 };
 
-// Links the object into this process. Symbols not listed are looked up in the process itself (memset, memcpy).
+// Links the object into this process. Symbols not listed are looked up in the process itself
+// (memset, memcpy).
 StatusOr<LoadedCode> load_object(std::span<const std::byte> object,
                                  std::span<const ExternalSymbol> externals = {});
 

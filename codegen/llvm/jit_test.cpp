@@ -12,8 +12,8 @@ void emit_twice(IrModule& module, const char* external) {
   llvm::LLVMContext& context = module.impl().context;
   llvm::Type* f32 = llvm::Type::getFloatTy(context);
   auto* type = llvm::FunctionType::get(f32, {f32}, false);
-  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, "twice",
-                                          module.impl().module);
+  auto* function =
+      llvm::Function::Create(type, llvm::Function::ExternalLinkage, "twice", module.impl().module);
   set_function_attributes(*function, module.target());
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "entry", function));
   llvm::Value* x = function->getArg(0);

@@ -26,7 +26,8 @@ struct IrModule::Impl {
   Impl(const std::string& name, const CpuTarget& t) : module(name, context), target(t) {}
 };
 
-// Sets what every generated function needs: the target's CPU and features, no unwind tables, no red zone surprises.
+// Sets what every generated function needs: the target's CPU and features, no unwind tables, no red
+// zone surprises.
 void set_function_attributes(llvm::Function& function, const CpuTarget& target);
 
 // The LLVM type that holds one element of `dtype` in memory (bool: i8).

@@ -22,7 +22,8 @@ struct NamedTarget {
   int vector_bits;
 };
 
-// 512-bit code must say evex512 and ask for wide vectors by itself; the level names already carry the feature bits.
+// 512-bit code must say evex512 and ask for wide vectors by itself; the level names already carry
+// the feature bits.
 constexpr NamedTarget kNamedTargets[] = {
     {"x86-64-v3", Architecture::x86_64, "x86-64-v3", "", 256},
     {"x86-64-v4", Architecture::x86_64, "x86-64-v4", "", 512},
@@ -151,9 +152,12 @@ void set_function_attributes(llvm::Function& function, const CpuTarget& target) 
 
 llvm::Type* element_type(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
-    case DType::f64: return llvm::Type::getDoubleTy(context);
-    case DType::f32: return llvm::Type::getFloatTy(context);
-    default: return llvm::Type::getIntNTy(context, 8 * static_cast<unsigned>(byte_size(dtype)));
+    case DType::f64:
+      return llvm::Type::getDoubleTy(context);
+    case DType::f32:
+      return llvm::Type::getFloatTy(context);
+    default:
+      return llvm::Type::getIntNTy(context, 8 * static_cast<unsigned>(byte_size(dtype)));
   }
 }
 

@@ -1,10 +1,13 @@
-// Matrix products against OpenBLAS and oneDNN, in one process and interleaved, because clocks and neighbours wander.
+// Matrix products against OpenBLAS and oneDNN, in one process and interleaved, because clocks and
+// neighbours wander.
 //
-//   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule] [--convolutions]
+//   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule]
+//   [--convolutions]
 //                                  [MxNxK[:NT]...]
 //
-// One line a shape: GF/s of the FMA loop, of both peers and of ours; ours / better peer; ours / FMA loop. One-thread
-// figures use the thread's CPU time, so that a busy machine disturbs them little; more threads use wall time.
+// One line a shape: GF/s of the FMA loop, of both peers and of ours; ours / better peer; ours / FMA
+// loop. One-thread figures use the thread's CPU time, so that a busy machine disturbs them little;
+// more threads use wall time.
 #include <time.h>
 
 #include <algorithm>
@@ -46,31 +49,56 @@ struct Options {
 };
 
 const Shape kShapes[] = {
-    {32, 32, 32},       {64, 64, 64},       {96, 96, 96},       {128, 128, 128},
-    {192, 192, 192},    {256, 256, 256},    {384, 384, 384},    {512, 512, 512},
-    {768, 768, 768},    {1024, 1024, 1024}, {1536, 1536, 1536}, {2048, 2048, 2048},
+    {32, 32, 32},
+    {64, 64, 64},
+    {96, 96, 96},
+    {128, 128, 128},
+    {192, 192, 192},
+    {256, 256, 256},
+    {384, 384, 384},
+    {512, 512, 512},
+    {768, 768, 768},
+    {1024, 1024, 1024},
+    {1536, 1536, 1536},
+    {2048, 2048, 2048},
     {4096, 4096, 4096},
     // The MLP of MNIST at batch 128: forward, weight gradients (TN), input gradients (NT).
-    {128, 512, 784},    {128, 10, 512},     {784, 512, 128, true, false},
-    {512, 10, 128, true, false},            {128, 512, 10, false, true},
+    {128, 512, 784},
+    {128, 10, 512},
+    {784, 512, 128, true, false},
+    {512, 10, 128, true, false},
+    {128, 512, 10, false, true},
     {128, 784, 512, false, true},
     // GPT-like: 512 tokens, width 768.
-    {512, 2304, 768},   {512, 3072, 768},   {512, 768, 3072},   {1024, 64, 1024},
+    {512, 2304, 768},
+    {512, 3072, 768},
+    {512, 768, 3072},
+    {1024, 64, 1024},
     // Thin ones.
-    {1, 1024, 1024},    {4, 1024, 1024},    {1024, 1, 1024},    {1024, 1024, 8},
-    {512, 512, 512, false, true},           {512, 512, 512, true, false},
-    {1024, 1024, 1024, false, true},        {1024, 1024, 1024, true, false},
+    {1, 1024, 1024},
+    {4, 1024, 1024},
+    {1024, 1, 1024},
+    {1024, 1024, 8},
+    {512, 512, 512, false, true},
+    {512, 512, 512, true, false},
+    {1024, 1024, 1024, false, true},
+    {1024, 1024, 1024, true, false},
 };
 
 Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--threads") options.threads = std::atoi(argv[++i]);
-    else if (word == "--seconds") options.seconds = std::atof(argv[++i]);
-    else if (word == "--only") options.only = argv[++i];
-    else if (word == "--schedule") options.print_schedule = true;
-    else if (word == "--convolutions") options.convolutions = true;
+    if (word == "--threads")
+      options.threads = std::atoi(argv[++i]);
+    else if (word == "--seconds")
+      options.seconds = std::atof(argv[++i]);
+    else if (word == "--only")
+      options.only = argv[++i];
+    else if (word == "--schedule")
+      options.print_schedule = true;
+    else if (word == "--convolutions")
+      options.convolutions = true;
     else {
       Shape shape{};
       char layout[3] = "NN";
@@ -84,7 +112,8 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-// HYP_TILE="rows vectors unroll depth_block block_row_tiles block_strips lhs rhs" overrides the chosen schedule.
+// HYP_TILE="rows vectors unroll depth_block block_row_tiles block_strips lhs rhs" overrides the
+// chosen schedule.
 void override_schedule(ContractionSchedule& s) {
   const char* text = std::getenv("HYP_TILE");
   if (text == nullptr) return;
@@ -126,8 +155,8 @@ void measure_shape(const Shape& shape, const Options& options, Peers& peers,
       codegen::choose_schedule(spec, {}, codegen::host_target(), options.threads);
   override_schedule(schedule);
   const double start = cpu_milliseconds();
-  auto compiled = codegen::compile_contraction(spec, {}, schedule, codegen::host_target(),
-                                               options.threads);
+  auto compiled =
+      codegen::compile_contraction(spec, {}, schedule, codegen::host_target(), options.threads);
   const double compile_ms = cpu_milliseconds() - start;
   if (!compiled) {
     std::printf("%s: %s\n", shape.text().c_str(), compiled.error().text().c_str());
@@ -135,27 +164,30 @@ void measure_shape(const Shape& shape, const Options& options, Peers& peers,
   }
   std::vector<void*> buffers = {pa, pb, pc};
   const Matmul problem{shape.m, shape.n, shape.k, shape.lhs_transposed, shape.rhs_transposed,
-                       pa, pb, pc};
+                       pa,      pb,      pc};
   std::vector<std::function<void()>> contenders = {
       [&] { run_fma_loop(pool); },
       [&] { peers.openblas(problem); },
       peers.onednn_matmul(problem),
       [&] { compiled->run(buffers, pool); },
   };
-  const std::vector<double> seconds = interleaved_medians(contenders, options.seconds,
-                                                          options.threads);
+  const std::vector<double> seconds =
+      interleaved_medians(contenders, options.seconds, options.threads);
   const double peak = fma_loop_flops(options.threads) / seconds[0] * 1e-9;
   const double blas = shape.flops() / seconds[1] * 1e-9, dnn = shape.flops() / seconds[2] * 1e-9;
   const double ours = shape.flops() / seconds[3] * 1e-9;
-  std::printf("%-20s %dT  fma %6.1f  openblas %6.1f  onednn %6.1f  ours %6.1f   x%.3f  %5.1f%%  jit %.1f ms",
-              shape.text().c_str(), options.threads, peak, blas, dnn, ours,
-              ours / std::max(blas, dnn), 100 * ours / peak, compile_ms);
+  std::printf(
+      "%-20s %dT  fma %6.1f  openblas %6.1f  onednn %6.1f  ours %6.1f   x%.3f  %5.1f%%  jit %.1f "
+      "ms",
+      shape.text().c_str(), options.threads, peak, blas, dnn, ours, ours / std::max(blas, dnn),
+      100 * ours / peak, compile_ms);
   if (options.print_schedule) std::printf("  [%s]", compiled->plan().schedule.text().c_str());
   std::printf("\n");
   std::fflush(stdout);
 }
 
-// Ours reads and writes NHWC and HWIO; oneDNN its own blocked layouts, reorders not counted. Gradients run alone.
+// Ours reads and writes NHWC and HWIO; oneDNN its own blocked layouts, reorders not counted.
+// Gradients run alone.
 void measure_convolution(const char* name, const Convolution& p, bool is_forward,
                          const codegen::ConvolutionSpec& spec, const Options& options, Peers& peers,
                          runtime::ThreadPool& pool) {
@@ -191,7 +223,8 @@ void measure_convolution(const char* name, const Convolution& p, bool is_forward
   const double us = flops / seconds[1] * 1e-9;
   std::printf("%-22s %dT  fma %6.1f  ours %6.1f  %5.1f%%", name, options.threads, peak, us,
               100 * us / peak);
-  if (is_forward) std::printf("  onednn %6.1f  x%.3f", flops / seconds[2] * 1e-9, seconds[2] / seconds[1]);
+  if (is_forward)
+    std::printf("  onednn %6.1f  x%.3f", flops / seconds[2] * 1e-9, seconds[2] / seconds[1]);
   std::printf("  jit %.1f ms", compile_ms);
   if (options.print_schedule) std::printf("  [%s]", plan->schedule.text().c_str());
   std::printf("\n");
@@ -201,20 +234,23 @@ void measure_convolution(const char* name, const Convolution& p, bool is_forward
 void measure_convolutions(const Options& options, Peers& peers, runtime::ThreadPool& pool) {
   // batch, height, width, in, out, kernel, stride, padding
   const Convolution problems[] = {
-      {32, 28, 28, 32, 64, 3, 1, 1},  {128, 28, 28, 1, 32, 3, 1, 1}, {128, 14, 14, 32, 64, 3, 1, 1},
-      {8, 56, 56, 64, 64, 3, 1, 1},   {8, 14, 14, 256, 256, 3, 1, 1}, {8, 28, 28, 128, 128, 1, 1, 0},
+      {32, 28, 28, 32, 64, 3, 1, 1}, {128, 28, 28, 1, 32, 3, 1, 1},  {128, 14, 14, 32, 64, 3, 1, 1},
+      {8, 56, 56, 64, 64, 3, 1, 1},  {8, 14, 14, 256, 256, 3, 1, 1}, {8, 28, 28, 128, 128, 1, 1, 0},
       {8, 56, 56, 64, 128, 3, 2, 1},
   };
   for (const Convolution& p : problems) {
     using codegen::WindowAxis;
-    const WindowAxis height{.kernel = p.kernel, .input = p.height, .stride = p.stride, .padding = p.padding};
-    const WindowAxis width{.kernel = p.kernel, .input = p.width, .stride = p.stride, .padding = p.padding};
+    const WindowAxis height{
+        .kernel = p.kernel, .input = p.height, .stride = p.stride, .padding = p.padding};
+    const WindowAxis width{
+        .kernel = p.kernel, .input = p.width, .stride = p.stride, .padding = p.padding};
     const codegen::ConvolutionSpec forward = codegen::convolution_spec(
         p.batch, height, width, p.in_channels, p.out_channels, 1, p.padding, p.padding);
     const std::string name = std::to_string(p.batch) + "x" + std::to_string(p.in_channels) + "x" +
-                             std::to_string(p.height) + "->" + std::to_string(p.out_channels) + "k" +
-                             std::to_string(p.kernel) + "s" + std::to_string(p.stride);
-    const auto measure = [&](const char* kind, bool is_forward, const codegen::ConvolutionSpec& spec) {
+                             std::to_string(p.height) + "->" + std::to_string(p.out_channels) +
+                             "k" + std::to_string(p.kernel) + "s" + std::to_string(p.stride);
+    const auto measure = [&](const char* kind, bool is_forward,
+                             const codegen::ConvolutionSpec& spec) {
       const std::string title = name + kind;
       if (title.find(options.only) == std::string::npos) return;
       measure_convolution(title.c_str(), p, is_forward, spec, options, peers, pool);

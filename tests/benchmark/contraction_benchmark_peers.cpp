@@ -15,25 +15,25 @@ namespace {
 constexpr int kFmaIterations = 20000;
 
 #if defined(__x86_64__)
-// Twelve chains hide the latency of every core we know. Assembly, because a compiler may keep an array of vectors in
-// memory. The values stay at zero, which costs no time on any core.
+// Twelve chains hide the latency of every core we know. Assembly, because a compiler may keep an
+// array of vectors in memory. The values stay at zero, which costs no time on any core.
 #define HYP_TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #define HYP_FMA_512(i) "vfmadd231ps %%zmm12, %%zmm13, %%zmm" #i "\n"
 #define HYP_FMA_256(i) "vfmadd231ps %%ymm12, %%ymm13, %%ymm" #i "\n"
 #define HYP_CLEAR(i) "vxorps %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n"
-#define HYP_CLOBBER \
+#define HYP_CLOBBER                                                                              \
   "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
       "xmm11", "xmm12", "xmm13"
 
 void fma_512(int iterations) {
-  asm volatile(HYP_TWELVE(HYP_CLEAR) HYP_CLEAR(12) HYP_CLEAR(13)
-               "1:\n" HYP_TWELVE(HYP_FMA_512) "decl %0\n jnz 1b\n vzeroupper\n"
+  asm volatile(HYP_TWELVE(HYP_CLEAR) HYP_CLEAR(12)
+                   HYP_CLEAR(13) "1:\n" HYP_TWELVE(HYP_FMA_512) "decl %0\n jnz 1b\n vzeroupper\n"
                : "+r"(iterations)::HYP_CLOBBER);
 }
 
 void fma_256(int iterations) {
-  asm volatile(HYP_TWELVE(HYP_CLEAR) HYP_CLEAR(12) HYP_CLEAR(13)
-               "1:\n" HYP_TWELVE(HYP_FMA_256) "decl %0\n jnz 1b\n vzeroupper\n"
+  asm volatile(HYP_TWELVE(HYP_CLEAR) HYP_CLEAR(12)
+                   HYP_CLEAR(13) "1:\n" HYP_TWELVE(HYP_FMA_256) "decl %0\n jnz 1b\n vzeroupper\n"
                : "+r"(iterations)::HYP_CLOBBER);
 }
 
@@ -119,7 +119,8 @@ std::function<void()> Peers::onednn_matmul(const Matmul& p) const {
   const dnnl::memory::desc c = matrix(p.m, p.n, false);
   const dnnl::matmul::desc desc(a, b, c);
   const dnnl::matmul primitive(dnnl::matmul::primitive_desc(desc, impl_->engine));
-  const dnnl::memory ma(a, impl_->engine, p.a), mb(b, impl_->engine, p.b), mc(c, impl_->engine, p.c);
+  const dnnl::memory ma(a, impl_->engine, p.a), mb(b, impl_->engine, p.b),
+      mc(c, impl_->engine, p.c);
   dnnl::stream stream = impl_->stream;
   const std::function<void()> matmul = [=]() mutable {
     primitive.execute(stream, {{DNNL_ARG_SRC, ma}, {DNNL_ARG_WEIGHTS, mb}, {DNNL_ARG_DST, mc}});

@@ -1,4 +1,5 @@
-// contraction_benchmark_peers.hpp: OpenBLAS, oneDNN, an FMA loop, and a fair clock for comparing them.
+// contraction_benchmark_peers.hpp: OpenBLAS, oneDNN, an FMA loop, and a fair clock for comparing
+// them.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ class Peers {
 void run_fma_loop(runtime::ThreadPool& pool);
 double fma_loop_flops(int threads);
 
-// Median seconds for one call of each contender: they take turns, each turn long enough to be timed, for about
-// `seconds` each in total. With one thread the clock is the thread's CPU time.
+// Median seconds for one call of each contender: they take turns, each turn long enough to be
+// timed, for about `seconds` each in total. With one thread the clock is the thread's CPU time.
 std::vector<double> interleaved_medians(const std::vector<std::function<void()>>& contenders,
                                         double seconds, int threads);
 
