@@ -28,7 +28,8 @@ Type type_of(std::string_view text) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
     const std::string_view word = rest.substr(0, comma);
     std::int64_t size = 0;
-    const bool is_number = std::from_chars(word.data(), word.data() + word.size(), size).ec == std::errc{};
+    const bool is_number =
+        std::from_chars(word.data(), word.data() + word.size(), size).ec == std::errc{};
     dims.push_back(is_number ? Dim(size) : Dim::symbol(word));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
@@ -42,7 +43,6 @@ struct Violation {
 };
 
 const std::int64_t kOne = 1, kTwo = 2, kMinus = -1, kZero = 0;
-ir::AttributeValue integer(std::int64_t value) { return value; }
 ir::AttributeValue word(std::string_view value) { return std::string(value); }
 ir::AttributeValue symbol(std::string_view name) { return SymbolReference{std::string(name)}; }
 
@@ -58,25 +58,46 @@ std::vector<Violation> view_violations() {
       {"broadcast.c1", {"f32[3]"}, {{"shape", Dims{2, 3}}, {"dims", Integers{}}}},
       {"broadcast.c2", {"f32[3]"}, {{"shape", Dims{2, 3}}, {"dims", Integers{2}}}},
       {"broadcast.c3", {"f32[2]"}, {{"shape", Dims{2, 3}}, {"dims", Integers{1}}}},
-      {"slice.c1", {"f32[3]"}, {{"starts", Integers{}}, {"limits", Integers{3}}, {"strides", Integers{1}}}},
-      {"slice.c2", {"f32[3]"}, {{"starts", Integers{1}}, {"limits", Integers{4}}, {"strides", Integers{1}}}},
-      {"slice.c3", {"f32[3]"}, {{"starts", Integers{0}}, {"limits", Integers{3}}, {"strides", Integers{0}}}},
-      {"slice.c4", {"f32[n]"}, {{"starts", Integers{0}}, {"limits", Integers{3}}, {"strides", Integers{1}}}},
+      {"slice.c1",
+       {"f32[3]"},
+       {{"starts", Integers{}}, {"limits", Integers{3}}, {"strides", Integers{1}}}},
+      {"slice.c2",
+       {"f32[3]"},
+       {{"starts", Integers{1}}, {"limits", Integers{4}}, {"strides", Integers{1}}}},
+      {"slice.c3",
+       {"f32[3]"},
+       {{"starts", Integers{0}}, {"limits", Integers{3}}, {"strides", Integers{0}}}},
+      {"slice.c4",
+       {"f32[n]"},
+       {{"starts", Integers{0}}, {"limits", Integers{3}}, {"strides", Integers{1}}}},
       {"concatenate.c1", {}, {{"axis", kZero}}},
       {"concatenate.c2", {"f32[3]"}, {{"axis", kOne}}},
       {"concatenate.c3", {"f32[3,2]", "f32[3,3]"}, {{"axis", kZero}}},
       {"reverse.c1", {"f32[3]"}, {{"axes", Integers{0, 0}}}},
-      {"pad.c1", {"f32[3]", "f64[]"}, {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{0}}}},
-      {"pad.c2", {"f32[3]", "f32[]"}, {{"low", Integers{}}, {"high", Integers{0}}, {"interior", Integers{0}}}},
-      {"pad.c3", {"f32[3]", "f32[]"}, {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{-1}}}},
-      {"pad.c4", {"f32[3]", "f32[]"}, {{"low", Integers{-2}}, {"high", Integers{-2}}, {"interior", Integers{0}}}},
-      {"pad.c5", {"f32[n]", "f32[]"}, {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{1}}}},
+      {"pad.c1",
+       {"f32[3]", "f64[]"},
+       {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{0}}}},
+      {"pad.c2",
+       {"f32[3]", "f32[]"},
+       {{"low", Integers{}}, {"high", Integers{0}}, {"interior", Integers{0}}}},
+      {"pad.c3",
+       {"f32[3]", "f32[]"},
+       {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{-1}}}},
+      {"pad.c4",
+       {"f32[3]", "f32[]"},
+       {{"low", Integers{-2}}, {"high", Integers{-2}}, {"interior", Integers{0}}}},
+      {"pad.c5",
+       {"f32[n]", "f32[]"},
+       {{"low", Integers{0}}, {"high", Integers{0}}, {"interior", Integers{1}}}},
   };
 }
 
 Attributes windows(Integers axes, Integers sizes, std::int64_t stride = 1) {
   const Integers ones(sizes.size(), 1);
-  return {{"axes", std::move(axes)}, {"sizes", std::move(sizes)}, {"strides", Integers(ones.size(), stride)}, {"dilations", ones}};
+  return {{"axes", std::move(axes)},
+          {"sizes", std::move(sizes)},
+          {"strides", Integers(ones.size(), stride)},
+          {"dilations", ones}};
 }
 
 Attributes adding(Attributes attributes, Dims shape) {
@@ -103,8 +124,12 @@ std::vector<Violation> window_violations() {
 
 std::vector<Violation> indexed_violations() {
   const Attributes first = {{"axis", kZero}};
-  const auto batched = [](std::int64_t axis, std::int64_t batch) { return Attributes{{"axis", axis}, {"batch", batch}}; };
-  const auto kind = [](std::string_view name) { return Attributes{{"axis", kZero}, {"kind", word(name)}}; };
+  const auto batched = [](std::int64_t axis, std::int64_t batch) {
+    return Attributes{{"axis", axis}, {"batch", batch}};
+  };
+  const auto kind = [](std::string_view name) {
+    return Attributes{{"axis", kZero}, {"kind", word(name)}};
+  };
   return {
       {"gather.c1", {"f32[3]", "f32[2]"}, first},
       {"gather.c2", {"f32[3]", "i32[2]"}, {{"axis", kOne}}},
@@ -130,14 +155,20 @@ std::vector<Violation> indexed_violations() {
 }
 
 std::vector<Violation> reduction_violations() {
-  const auto reduce = [](std::string_view kind, Integers axes, std::string_view order = "ascending") {
+  const auto reduce = [](std::string_view kind, Integers axes,
+                         std::string_view order = "ascending") {
     return Attributes{{"kind", word(kind)}, {"axes", std::move(axes)}, {"order", word(order)}};
   };
-  const auto along = [](std::string_view kind, std::int64_t axis) { return Attributes{{"kind", word(kind)}, {"axis", axis}}; };
+  const auto along = [](std::string_view kind, std::int64_t axis) {
+    return Attributes{{"kind", word(kind)}, {"axis", axis}};
+  };
   Attributes float_indices = along("max", 0);
   float_indices.set("dtype", DType::f32);
   const auto dot = [](Integers lhs_batch, Integers rhs_batch, Integers lhs, Integers rhs) {
-    return Attributes{{"lhs_batch", lhs_batch}, {"rhs_batch", rhs_batch}, {"lhs_contract", lhs}, {"rhs_contract", rhs}};
+    return Attributes{{"lhs_batch", lhs_batch},
+                      {"rhs_batch", rhs_batch},
+                      {"lhs_contract", lhs},
+                      {"rhs_contract", rhs}};
   };
   return {
       {"reduce.c1", {"f32[3]"}, reduce("mean", {0})},
@@ -163,10 +194,15 @@ std::vector<Violation> reduction_violations() {
   };
 }
 
-Attributes convolution(int spatial, std::int64_t groups = 1, std::int64_t stride = 1, std::string_view layout = "channels_first") {
+Attributes convolution(int spatial, std::int64_t groups = 1, std::int64_t stride = 1,
+                       std::string_view layout = "channels_first") {
   const Integers zeros(static_cast<std::size_t>(spatial), 0), ones(zeros.size(), 1);
-  return {{"strides", Integers(zeros.size(), stride)}, {"padding_low", zeros}, {"padding_high", zeros},
-          {"dilations", ones}, {"groups", groups}, {"layout", word(layout)}};
+  return {{"strides", Integers(zeros.size(), stride)},
+          {"padding_low", zeros},
+          {"padding_high", zeros},
+          {"dilations", ones},
+          {"groups", groups},
+          {"layout", word(layout)}};
 }
 
 std::vector<Violation> convolution_violations() {
@@ -179,7 +215,9 @@ std::vector<Violation> convolution_violations() {
       {"conv.c6", {"f32[1,2,5]", "f32[3,2,0]"}, convolution(1)},
       {"conv_input_gradient.c1", {"f32[1,3,4]", "f64[3,2,2]"}, adding(convolution(1), {5})},
       {"conv_input_gradient.c2", {"f32[1,3,4]", "f32[3,2,2]"}, adding(convolution(1, 1, 0), {5})},
-      {"conv_input_gradient.c3", {"f32[1,3,4]", "f32[3,2,2]"}, adding(convolution(1, 1, 1, "nchw"), {5})},
+      {"conv_input_gradient.c3",
+       {"f32[1,3,4]", "f32[3,2,2]"},
+       adding(convolution(1, 1, 1, "nchw"), {5})},
       {"conv_input_gradient.c5", {"f32[1,4,4]", "f32[3,2,2]"}, adding(convolution(1), {5})},
       {"conv_input_gradient.c6", {"f32[1,3,4]", "f32[3,2,2]"}, adding(convolution(1), {6})},
       {"conv_input_gradient.c7", {"f32[1,3,4]", "f32[3,2,2]"}, adding(convolution(1), {5, 5})},
@@ -194,8 +232,12 @@ std::vector<Violation> convolution_violations() {
 }
 
 std::vector<Violation> control_violations() {
-  const auto branches = [](std::string_view a, std::string_view b) { return Attributes{{"on_true", symbol(a)}, {"on_false", symbol(b)}}; };
-  const auto loop = [](std::string_view condition, std::string_view body) { return Attributes{{"condition", symbol(condition)}, {"body", symbol(body)}}; };
+  const auto branches = [](std::string_view a, std::string_view b) {
+    return Attributes{{"on_true", symbol(a)}, {"on_false", symbol(b)}};
+  };
+  const auto loop = [](std::string_view condition, std::string_view body) {
+    return Attributes{{"condition", symbol(condition)}, {"body", symbol(body)}};
+  };
   const auto scan = [](std::string_view body, std::int64_t carries, std::int64_t length) {
     return Attributes{{"body", symbol(body)}, {"carries", carries}, {"length", length}};
   };
@@ -222,10 +264,12 @@ std::vector<Violation> control_violations() {
 std::vector<Violation> composite_violations() {
   const Attributes axis0 = {{"axis", kZero}}, axis9 = {{"axis", std::int64_t{9}}};
   const Attributes axes0 = {{"axes", Integers{0}}}, axes9 = {{"axes", Integers{9}}};
-  const auto pool = [](Integers window, std::int64_t stride = 1, std::string_view layout = "channels_first") {
+  const auto pool = [](Integers window, std::int64_t stride = 1,
+                       std::string_view layout = "channels_first") {
     const Integers zeros(window.size(), 0), strides(window.size(), stride), ones(window.size(), 1);
-    return Attributes{{"window", std::move(window)}, {"strides", strides}, {"padding_low", zeros}, {"padding_high", zeros},
-                      {"dilations", ones}, {"layout", word(layout)}};
+    return Attributes{{"window", std::move(window)}, {"strides", strides},
+                      {"padding_low", zeros},        {"padding_high", zeros},
+                      {"dilations", ones},           {"layout", word(layout)}};
   };
   std::vector<Violation> list = {
       {"gelu.c2", {"f32[2]"}, {{"approximate", word("sigmoid")}}},
@@ -248,21 +292,31 @@ std::vector<Violation> composite_violations() {
       {"one_hot.c3", {"i32[2]"}, {{"classes", kTwo}, {"dtype", DType::c64}}},
       {"avg_pool.c6", {"i32[1,1,4]"}, pool({2})},
   };
-  for (std::string_view op : {"silu.c1", "gelu.c1", "leaky_relu.c1", "elu.c1", "softplus.c1"}) list.push_back({op, {"i32[2]"}, {}});
-  for (std::string_view op : {"softmax.c1", "log_softmax.c1"}) list.push_back({op, {"i32[2]"}, axis0});
-  for (std::string_view op : {"softmax.c2", "log_softmax.c2"}) list.push_back({op, {"f32[2]"}, axis9});
-  for (std::string_view op : {"mean.c1", "variance.c1", "logsumexp.c1"}) list.push_back({op, {"i32[2]"}, axes0});
-  for (std::string_view op : {"mean.c2", "variance.c2", "logsumexp.c2"}) list.push_back({op, {"f32[2]"}, axes9});
+  for (std::string_view op : {"silu.c1", "gelu.c1", "leaky_relu.c1", "elu.c1", "softplus.c1"})
+    list.push_back({op, {"i32[2]"}, {}});
+  for (std::string_view op : {"softmax.c1", "log_softmax.c1"})
+    list.push_back({op, {"i32[2]"}, axis0});
+  for (std::string_view op : {"softmax.c2", "log_softmax.c2"})
+    list.push_back({op, {"f32[2]"}, axis9});
+  for (std::string_view op : {"mean.c1", "variance.c1", "logsumexp.c1"})
+    list.push_back({op, {"i32[2]"}, axes0});
+  for (std::string_view op : {"mean.c2", "variance.c2", "logsumexp.c2"})
+    list.push_back({op, {"f32[2]"}, axes9});
   list.push_back({"layer_norm.c1", {"i32[2,3]", "i32[3]", "i32[3]"}, {}});
   list.push_back({"layer_norm.c2", {"f32[2,3]", "f32[3]", "f32[2]"}, {}});
   list.push_back({"rms_norm.c1", {"i32[2,3]", "i32[3]"}, {}});
   list.push_back({"rms_norm.c2", {"f32[2,3]", "f32[2]"}, {}});
   list.push_back({"batch_norm.c1", {"i32[2]", "i32[2]", "i32[2]"}, axis0});
   list.push_back({"batch_norm.c2", {"f32[2]", "f32[2]", "f32[3]"}, axis0});
-  list.push_back({"batch_norm_inference.c1", {"i32[2]", "i32[2]", "i32[2]", "i32[2]", "i32[2]"}, axis0});
-  list.push_back({"batch_norm_inference.c2", {"f32[2]", "f32[2]", "f32[2]", "f32[2]", "f32[3]"}, axis0});
+  list.push_back(
+      {"batch_norm_inference.c1", {"i32[2]", "i32[2]", "i32[2]", "i32[2]", "i32[2]"}, axis0});
+  list.push_back(
+      {"batch_norm_inference.c2", {"f32[2]", "f32[2]", "f32[2]", "f32[2]", "f32[3]"}, axis0});
   for (std::string_view op : {"max_pool", "avg_pool"}) {
-    const auto id = [&](std::string_view c) { return op == "max_pool" ? std::string("max_pool.") + std::string(c) : "avg_pool." + std::string(c); };
+    const auto id = [&](std::string_view c) {
+      return op == "max_pool" ? std::string("max_pool.") + std::string(c)
+                              : "avg_pool." + std::string(c);
+    };
     static std::vector<std::string> kept;  // ids are views
     kept.reserve(16);
     const auto add = [&](std::string_view c, std::string_view x, Attributes attributes) {
@@ -281,7 +335,8 @@ std::vector<Violation> composite_violations() {
 // @same: f32[2] to itself; @total: to its sum; @holds: to a bool; @wide: rank 8 to itself.
 Module callees() {
   Module module;
-  const auto write = [&](std::string name, std::string_view type, const std::function<Value(Builder&, Value)>& body) {
+  const auto write = [&](std::string name, std::string_view type,
+                         const std::function<Value(Builder&, Value)>& body) {
     Function& f = module.add(std::move(name));
     Builder b(f, &module);
     const Value result[] = {body(b, b.parameter(type_of(type)))};
@@ -289,15 +344,18 @@ Module callees() {
   };
   write("same", "f32[2]", [](Builder&, Value x) { return x; });
   write("total", "f32[2]", [](Builder& b, Value x) { return b.reduce(x, ir::Monoid::sum, {0}); });
-  write("holds", "f32[2]", [](Builder& b, Value) { return b.constant(Type::scalar(DType::bool_), 0.0); });
-  write("wide", "f32[1,1,1,1,1,1,1]", [](Builder& b, Value x) { return b.reshape(x, Dims(8, Dim(1))); });
+  write("holds", "f32[2]",
+        [](Builder& b, Value) { return b.constant(Type::scalar(DType::bool_), 0.0); });
+  write("wide", "f32[1,1,1,1,1,1,1]",
+        [](Builder& b, Value x) { return b.reshape(x, Dims(8, Dim(1))); });
   return module;
 }
 
 std::vector<Violation> all_violations() {
   std::vector<Violation> all;
-  for (const auto& list : {view_violations(), window_violations(), indexed_violations(), reduction_violations(),
-                           convolution_violations(), control_violations(), composite_violations()}) {
+  for (const auto& list :
+       {view_violations(), window_violations(), indexed_violations(), reduction_violations(),
+        convolution_violations(), control_violations(), composite_violations()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;
@@ -321,8 +379,8 @@ TEST(Constraints, EachIsReportedUnderItsId) {
 TEST(Constraints, AllOfTensorOpsAreCovered) {
   std::set<std::string, std::less<>> covered;
   for (const Violation& violation : all_violations()) covered.emplace(violation.id);
-  // Cannot be broken, though shared lists state them: the result of conv_input_gradient takes its channels from the
-  // weights, and windows that are given as an operand have a rank already.
+  // Cannot be broken, though shared lists state them: the result of conv_input_gradient takes its
+  // channels from the weights, and windows that are given as an operand have a rank already.
   covered.emplace("conv_input_gradient.c4");
   covered.emplace("overlap_add.c5");
   for (const ir::OpDefinition* op : sampled_ops()) {

@@ -29,7 +29,8 @@ struct Dense {
     for (std::int64_t size : sizes) count *= size;
     elements.assign(static_cast<std::size_t>(count), fill);
   }
-  explicit Dense(const LiteralPtr& literal) : sizes(literal->type().sizes()), elements(numbers(literal)) {}
+  explicit Dense(const LiteralPtr& literal)
+      : sizes(literal->type().sizes()), elements(numbers(literal)) {}
 
   std::size_t position(const Index& at) const {
     std::int64_t offset = 0;
@@ -63,21 +64,27 @@ void each_index(const Index& sizes, const std::function<void(const Index&)>& vis
 }
 
 Index part(const Index& list, std::size_t begin, std::size_t end) {
-  return {list.begin() + static_cast<std::ptrdiff_t>(begin), list.begin() + static_cast<std::ptrdiff_t>(end)};
+  return {list.begin() + static_cast<std::ptrdiff_t>(begin),
+          list.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 std::size_t number(std::int64_t n) { return static_cast<std::size_t>(n); }
-std::size_t attribute(const OpSample& s, std::string_view name) { return number(s.attributes.integer(name)); }
+std::size_t attribute(const OpSample& s, std::string_view name) {
+  return number(s.attributes.integer(name));
+}
 
-// Samples in the numbers -1, 0, 1, 2, so that sums and products are exact in any order. Indices stay as they are.
+// Samples in the numbers -1, 0, 1, 2, so that sums and products are exact in any order. Indices
+// stay as they are.
 std::vector<OpSample> whole_samples(std::string_view op, DType dtype, int count = 60) {
-  std::vector<OpSample> samples = op_samples(ir::op(op), {.dtype = dtype, .seed = 21, .count = count});
+  std::vector<OpSample> samples =
+      op_samples(ir::op(op), {.dtype = dtype, .seed = 21, .count = count});
   const bool has_indices = ir::op(op).group == ir::OpGroup::indexed;
   for (OpSample& sample : samples) {
     for (LiteralPtr& operand : sample.operands) {
       const DType type = operand->type().dtype();
       if (!is_floating(type) && (has_indices || is_boolean(type))) continue;
       std::vector<double> whole = numbers(operand);
-      for (double& x : whole) x = is_floating(type) ? std::round(x * 0.75 + 0.4) + 0.0 : std::abs(std::fmod(x, 4)) - 1;
+      for (double& x : whole)
+        x = is_floating(type) ? std::round(x * 0.75 + 0.4) + 0.0 : std::abs(std::fmod(x, 4)) - 1;
       operand = literal_of(operand->type(), whole);
     }
   }
@@ -87,7 +94,8 @@ std::vector<OpSample> whole_samples(std::string_view op, DType dtype, int count 
 using Reference = std::function<void(const OpSample&, const std::vector<Dense>&, Dense&)>;
 
 // Compares every sample's one result with what `reference` writes into zeros of its shape.
-void expect_reference(std::string_view op, const Reference& reference, std::vector<DType> dtypes = {DType::f64, DType::i64, DType::f32}) {
+void expect_reference(std::string_view op, const Reference& reference,
+                      std::vector<DType> dtypes = {DType::f64, DType::i64, DType::f32}) {
   for (DType dtype : dtypes) {
     const std::vector<OpSample> samples = whole_samples(op, dtype);
     EXPECT_FALSE(samples.empty());
@@ -97,21 +105,26 @@ void expect_reference(std::string_view op, const Reference& reference, std::vect
       for (const LiteralPtr& operand : sample.operands) operands.emplace_back(operand);
       Dense expected(sample.results[0].sizes());
       reference(sample, operands, expected);
-      ASSERT_EQ(difference(evaluate(sample)[0], literal_of(sample.results[0], expected.elements)), "");
+      ASSERT_EQ(difference(evaluate(sample)[0], literal_of(sample.results[0], expected.elements)),
+                "");
     }
   }
 }
 
-// ---- views ----------------------------------------------------------------------------------------------------
+// ---- views
+// ----------------------------------------------------------------------------------------------------
 
 TEST(Definition, Iota) {
   expect_reference("iota", [](const OpSample& s, const std::vector<Dense>&, Dense& out) {
-    each_index(out.sizes, [&](const Index& at) { out[at] = static_cast<double>(at[attribute(s, "axis")]); });
+    each_index(out.sizes,
+               [&](const Index& at) { out[at] = static_cast<double>(at[attribute(s, "axis")]); });
   });
 }
 
 TEST(Definition, Reshape) {
-  expect_reference("reshape", [](const OpSample&, const std::vector<Dense>& in, Dense& out) { out.elements = in[0].elements; });
+  expect_reference("reshape", [](const OpSample&, const std::vector<Dense>& in, Dense& out) {
+    out.elements = in[0].elements;
+  });
 }
 
 TEST(Definition, Transpose) {
@@ -130,7 +143,8 @@ TEST(Definition, Broadcast) {
     const Integers& dims = s.attributes.integers("dims");
     each_index(out.sizes, [&](const Index& at) {
       Index from;
-      for (std::size_t k = 0; k < dims.size(); ++k) from.push_back(in[0].sizes[k] == 1 ? 0 : at[number(dims[k])]);
+      for (std::size_t k = 0; k < dims.size(); ++k)
+        from.push_back(in[0].sizes[k] == 1 ? 0 : at[number(dims[k])]);
       out[at] = in[0][from];
     });
   });
@@ -142,8 +156,10 @@ TEST(Definition, Slice) {
     each_index(in[0].sizes, [&](const Index& from) {
       Index to;
       for (std::size_t k = 0; k < from.size(); ++k) {
-        const std::int64_t offset = from[k] - s.attributes.integers("starts")[k], stride = s.attributes.integers("strides")[k];
-        if (offset < 0 || offset % stride != 0 || from[k] >= s.attributes.integers("limits")[k]) return;
+        const std::int64_t offset = from[k] - s.attributes.integers("starts")[k],
+                           stride = s.attributes.integers("strides")[k];
+        if (offset < 0 || offset % stride != 0 || from[k] >= s.attributes.integers("limits")[k])
+          return;
         to.push_back(offset / stride);
       }
       out[to] = in[0][from];
@@ -157,7 +173,8 @@ TEST(Definition, Pad) {
     each_index(in[0].sizes, [&](const Index& from) {
       Index to;
       for (std::size_t k = 0; k < from.size(); ++k) {
-        to.push_back(s.attributes.integers("low")[k] + from[k] * (s.attributes.integers("interior")[k] + 1));
+        to.push_back(s.attributes.integers("low")[k] +
+                     from[k] * (s.attributes.integers("interior")[k] + 1));
       }
       if (out.contains(to)) out[to] = in[0][from];
     });
@@ -183,47 +200,55 @@ TEST(Definition, Reverse) {
   expect_reference("reverse", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
     each_index(out.sizes, [&](const Index& at) {
       Index from = at;
-      for (std::int64_t axis : s.attributes.integers("axes")) from[number(axis)] = out.sizes[number(axis)] - 1 - at[number(axis)];
+      for (std::int64_t axis : s.attributes.integers("axes"))
+        from[number(axis)] = out.sizes[number(axis)] - 1 - at[number(axis)];
       out[at] = in[0][from];
     });
   });
 }
 
 // Visits (window element, place in the tensor the windows stand on).
-void each_window_element(const OpSample& s, const Dense& windows, std::size_t rank, const std::function<void(const Index&, const Index&)>& visit) {
+void each_window_element(const OpSample& s, const Dense& windows, std::size_t rank,
+                         const std::function<void(const Index&, const Index&)>& visit) {
   const Integers& axes = s.attributes.integers("axes");
   each_index(windows.sizes, [&](const Index& at) {
     Index place = part(at, 0, rank);
     for (std::size_t k = 0; k < axes.size(); ++k) {
       std::int64_t& p = place[number(axes[k])];
-      p = p * s.attributes.integers("strides")[k] + at[rank + k] * s.attributes.integers("dilations")[k];
+      p = p * s.attributes.integers("strides")[k] +
+          at[rank + k] * s.attributes.integers("dilations")[k];
     }
     visit(at, place);
   });
 }
 
 TEST(Definition, SlidingWindow) {
-  expect_reference("sliding_window", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
-    each_window_element(s, out, in[0].rank(), [&](const Index& at, const Index& place) { out[at] = in[0][place]; });
-  });
+  expect_reference(
+      "sliding_window", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
+        each_window_element(s, out, in[0].rank(),
+                            [&](const Index& at, const Index& place) { out[at] = in[0][place]; });
+      });
 }
 
 TEST(Definition, OverlapAdd) {
   expect_reference("overlap_add", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
-    each_window_element(s, in[0], out.rank(), [&](const Index& at, const Index& place) { out[place] += in[0][at]; });
+    each_window_element(s, in[0], out.rank(),
+                        [&](const Index& at, const Index& place) { out[place] += in[0][at]; });
   });
 }
 
 TEST(Definition, StopGradientAndBarrierAreIdentities) {
   for (std::string_view op : {"stop_gradient", "barrier"}) {
-    for (const OpSample& sample : op_samples(ir::op(op), {.dtype = DType::f16, .values = Values::special, .count = 20})) {
+    for (const OpSample& sample :
+         op_samples(ir::op(op), {.dtype = DType::f16, .values = Values::special, .count = 20})) {
       const std::vector<LiteralPtr> results = evaluate(sample);
       for (std::size_t k = 0; k < results.size(); ++k) EXPECT_EQ(*results[k], *sample.operands[k]);
     }
   }
 }
 
-// ---- indexed --------------------------------------------------------------------------------------------------
+// ---- indexed
+// --------------------------------------------------------------------------------------------------
 
 struct SlicePlaces {
   Index index, before_axis, after_axis;  // coordinates in indices, and around the axis in x
@@ -231,8 +256,10 @@ struct SlicePlaces {
 
 // Takes coordinates of the slices apart.
 SlicePlaces take_apart(const OpSample& s, const Dense& indices, const Index& slice) {
-  const std::size_t axis = attribute(s, "axis"), batch = attribute(s, "batch"), count = indices.rank() - batch;
-  SlicePlaces places{part(slice, 0, batch), part(slice, 0, axis), part(slice, axis + count, slice.size())};
+  const std::size_t axis = attribute(s, "axis"), batch = attribute(s, "batch"),
+                    count = indices.rank() - batch;
+  SlicePlaces places{part(slice, 0, batch), part(slice, 0, axis),
+                     part(slice, axis + count, slice.size())};
   for (std::size_t k = axis; k < axis + count; ++k) places.index.push_back(slice[k]);
   return places;
 }
@@ -248,7 +275,8 @@ TEST(Definition, Gather) {
     const std::int64_t size = in[0].sizes[attribute(s, "axis")];
     each_index(out.sizes, [&](const Index& at) {
       const SlicePlaces p = take_apart(s, in[1], at);
-      const auto chosen = std::clamp<std::int64_t>(static_cast<std::int64_t>(in[1][p.index]), 0, size - 1);
+      const auto chosen =
+          std::clamp<std::int64_t>(static_cast<std::int64_t>(in[1][p.index]), 0, size - 1);
       out[at] = in[0][joined(p.before_axis, chosen, p.after_axis)];
     });
   });
@@ -260,11 +288,16 @@ TEST(Definition, Scatter) {
     const std::string& kind = s.attributes.text("kind");
     each_index(in[2].sizes, [&](const Index& at) {
       const SlicePlaces p = take_apart(s, in[1], at);
-      const Index place = joined(p.before_axis, static_cast<std::int64_t>(in[1][p.index]), p.after_axis);
+      const Index place =
+          joined(p.before_axis, static_cast<std::int64_t>(in[1][p.index]), p.after_axis);
       if (!out.contains(place)) return;
       double& x = out[place];
       const double u = in[2][at];
-      x = kind == "set" ? u : kind == "add" ? x + u : kind == "mul" ? x * u : kind == "min" ? std::min(x, u) : std::max(x, u);
+      x = kind == "set"   ? u
+          : kind == "add" ? x + u
+          : kind == "mul" ? x * u
+          : kind == "min" ? std::min(x, u)
+                          : std::max(x, u);
     });
   });
 }
@@ -272,7 +305,8 @@ TEST(Definition, Scatter) {
 Index clamped_starts(const std::vector<Dense>& in, std::size_t first, const Index& window) {
   Index starts;
   for (std::size_t k = 0; k < window.size(); ++k) {
-    starts.push_back(std::clamp<std::int64_t>(static_cast<std::int64_t>(in[first + k].elements[0]), 0, in[0].sizes[k] - window[k]));
+    starts.push_back(std::clamp<std::int64_t>(static_cast<std::int64_t>(in[first + k].elements[0]),
+                                              0, in[0].sizes[k] - window[k]));
   }
   return starts;
 }
@@ -289,18 +323,20 @@ TEST(Definition, DynamicSlice) {
 }
 
 TEST(Definition, DynamicUpdateSlice) {
-  expect_reference("dynamic_update_slice", [](const OpSample&, const std::vector<Dense>& in, Dense& out) {
-    out = in[0];
-    const Index starts = clamped_starts(in, 2, in[1].sizes);
-    each_index(in[1].sizes, [&](const Index& at) {
-      Index to = at;
-      for (std::size_t k = 0; k < at.size(); ++k) to[k] += starts[k];
-      out[to] = in[1][at];
-    });
-  });
+  expect_reference("dynamic_update_slice",
+                   [](const OpSample&, const std::vector<Dense>& in, Dense& out) {
+                     out = in[0];
+                     const Index starts = clamped_starts(in, 2, in[1].sizes);
+                     each_index(in[1].sizes, [&](const Index& at) {
+                       Index to = at;
+                       for (std::size_t k = 0; k < at.size(); ++k) to[k] += starts[k];
+                       out[to] = in[1][at];
+                     });
+                   });
 }
 
-// ---- reductions -----------------------------------------------------------------------------------------------
+// ---- reductions
+// -----------------------------------------------------------------------------------------------
 
 double combined(const std::string& kind, double a, double b) {
   if (kind == "sum") return a + b;
@@ -315,12 +351,16 @@ TEST(Definition, Reduce) {
   expect_reference("reduce", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
     const std::string& kind = s.attributes.text("kind");
     const std::uint64_t identity = ir::identity_bits(*ir::parse_monoid(kind), s.results[0].dtype());
-    out.elements.assign(out.elements.size(), element_to_double(s.results[0].dtype(), reinterpret_cast<const std::byte*>(&identity)));
+    out.elements.assign(
+        out.elements.size(),
+        element_to_double(s.results[0].dtype(), reinterpret_cast<const std::byte*>(&identity)));
     std::vector<bool> met(out.elements.size(), false);
     each_index(in[0].sizes, [&](const Index& from) {
       Index to;
       for (std::size_t axis = 0; axis < from.size(); ++axis) {
-        if (std::ranges::find(s.attributes.integers("axes"), static_cast<std::int64_t>(axis)) == s.attributes.integers("axes").end()) to.push_back(from[axis]);
+        if (std::ranges::find(s.attributes.integers("axes"), static_cast<std::int64_t>(axis)) ==
+            s.attributes.integers("axes").end())
+          to.push_back(from[axis]);
       }
       double& x = out[to];
       x = met[out.position(to)] ? combined(kind, x, in[0][from]) : in[0][from];
@@ -330,12 +370,14 @@ TEST(Definition, Reduce) {
 }
 
 // Visits every line of x along an axis: its elements, and the index with that axis removed.
-void each_line(const Dense& x, std::size_t axis, const std::function<void(const Index&, std::vector<double>&)>& visit) {
+void each_line(const Dense& x, std::size_t axis,
+               const std::function<void(const Index&, std::vector<double>&)>& visit) {
   Index rest = x.sizes;
   rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(axis));
   each_index(rest, [&](const Index& at) {
     std::vector<double> line;
-    for (std::int64_t k = 0; k < x.sizes[axis]; ++k) line.push_back(x[joined(part(at, 0, axis), k, part(at, axis, at.size()))]);
+    for (std::int64_t k = 0; k < x.sizes[axis]; ++k)
+      line.push_back(x[joined(part(at, 0, axis), k, part(at, axis, at.size()))]);
     visit(at, line);
   });
 }
@@ -343,16 +385,22 @@ void each_line(const Dense& x, std::size_t axis, const std::function<void(const 
 TEST(Definition, ArgReduce) {
   expect_reference("arg_reduce", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
     each_line(in[0], attribute(s, "axis"), [&](const Index& at, std::vector<double>& line) {
-      const auto best = s.attributes.text("kind") == "max" ? std::ranges::max_element(line) : std::ranges::min_element(line);
+      const auto best = s.attributes.text("kind") == "max" ? std::ranges::max_element(line)
+                                                           : std::ranges::min_element(line);
       out[at] = static_cast<double>(best - line.begin());
     });
   });
 }
 
 TEST(Definition, ArgReduceFindsTheFirstNanAndTheFirstOfEquals) {
-  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN(),
+               infinity = std::numeric_limits<double>::infinity();
   const auto index = [](std::string_view kind, const std::vector<double>& line) {
-    OpSample sample{&ir::op("arg_reduce"), {literal_of(Type(DType::f32, {Dim(std::ssize(line))}), line)}, {}, {}, {}};
+    OpSample sample{&ir::op("arg_reduce"),
+                    {literal_of(Type(DType::f32, {Dim(std::ssize(line))}), line)},
+                    {},
+                    {},
+                    {}};
     sample.attributes = {{"kind", std::string(kind)}, {"axis", std::int64_t{0}}};
     return numbers(evaluate(sample)[0])[0];
   };
@@ -369,41 +417,52 @@ TEST(Definition, Cumulative) {
     const std::string& kind = s.attributes.text("kind");
     const std::size_t axis = attribute(s, "axis");
     const std::uint64_t bits = ir::identity_bits(*ir::parse_monoid(kind), s.results[0].dtype());
-    const double identity = element_to_double(s.results[0].dtype(), reinterpret_cast<const std::byte*>(&bits));
+    const double identity =
+        element_to_double(s.results[0].dtype(), reinterpret_cast<const std::byte*>(&bits));
     each_line(in[0], axis, [&](const Index& at, std::vector<double>& line) {
-      const bool reverse = s.attributes.boolean("reverse"), exclusive = s.attributes.boolean("exclusive");
+      const bool reverse = s.attributes.boolean("reverse"),
+                 exclusive = s.attributes.boolean("exclusive");
       double before = identity;
       for (std::size_t step = 0; step < line.size(); ++step) {
         const std::size_t k = reverse ? line.size() - 1 - step : step;
         const double after = step == 0 ? line[k] : combined(kind, before, line[k]);
-        out[joined(part(at, 0, axis), static_cast<std::int64_t>(k), part(at, axis, at.size()))] = exclusive ? before : after;
+        out[joined(part(at, 0, axis), static_cast<std::int64_t>(k), part(at, axis, at.size()))] =
+            exclusive ? before : after;
         before = after;
       }
     });
   });
 }
 
-// ---- contractions ---------------------------------------------------------------------------------------------
+// ---- contractions
+// ---------------------------------------------------------------------------------------------
 
 TEST(Definition, Dot) {
   expect_reference("dot", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
     const Attributes& a = s.attributes;
-    const auto is_in = [](const Integers& list, std::size_t axis) { return std::ranges::find(list, static_cast<std::int64_t>(axis)) != list.end(); };
+    const auto is_in = [](const Integers& list, std::size_t axis) {
+      return std::ranges::find(list, static_cast<std::int64_t>(axis)) != list.end();
+    };
     each_index(in[0].sizes, [&](const Index& left) {
       each_index(in[1].sizes, [&](const Index& right) {
         Index to;
         for (std::size_t k = 0; k < a.integers("lhs_batch").size(); ++k) {
-          if (left[number(a.integers("lhs_batch")[k])] != right[number(a.integers("rhs_batch")[k])]) return;
+          if (left[number(a.integers("lhs_batch")[k])] != right[number(a.integers("rhs_batch")[k])])
+            return;
           to.push_back(left[number(a.integers("lhs_batch")[k])]);
         }
         for (std::size_t k = 0; k < a.integers("lhs_contract").size(); ++k) {
-          if (left[number(a.integers("lhs_contract")[k])] != right[number(a.integers("rhs_contract")[k])]) return;
+          if (left[number(a.integers("lhs_contract")[k])] !=
+              right[number(a.integers("rhs_contract")[k])])
+            return;
         }
         for (std::size_t axis = 0; axis < left.size(); ++axis) {
-          if (!is_in(a.integers("lhs_batch"), axis) && !is_in(a.integers("lhs_contract"), axis)) to.push_back(left[axis]);
+          if (!is_in(a.integers("lhs_batch"), axis) && !is_in(a.integers("lhs_contract"), axis))
+            to.push_back(left[axis]);
         }
         for (std::size_t axis = 0; axis < right.size(); ++axis) {
-          if (!is_in(a.integers("rhs_batch"), axis) && !is_in(a.integers("rhs_contract"), axis)) to.push_back(right[axis]);
+          if (!is_in(a.integers("rhs_batch"), axis) && !is_in(a.integers("rhs_contract"), axis))
+            to.push_back(right[axis]);
         }
         out[to] += in[0][left] * in[1][right];
       });
@@ -416,16 +475,19 @@ void each_product(const OpSample& s, const Index& input, const Index& weight, co
                   const std::function<void(const Index&, const Index&, const Index&)>& visit) {
   const std::size_t spatial = input.size() - 2;
   const bool last = s.attributes.text("layout") == "channels_last";
-  const std::size_t channel = last ? spatial + 1 : 1, w_out = last ? spatial + 1 : 0, w_in = last ? spatial : 1;
+  const std::size_t channel = last ? spatial + 1 : 1, w_out = last ? spatial + 1 : 0,
+                    w_in = last ? spatial : 1;
   const std::size_t first = last ? 1 : 2, w_first = last ? 0 : 2;
-  const std::int64_t group_outputs = weight[w_out] / s.attributes.integer("groups"), group_inputs = weight[w_in];
+  const std::int64_t group_outputs = weight[w_out] / s.attributes.integer("groups"),
+                     group_inputs = weight[w_in];
   each_index(output, [&](const Index& y) {
     each_index(weight, [&](const Index& w) {
       if (w[w_out] != y[channel]) return;
       Index x = y;
       x[channel] = y[channel] / group_outputs * group_inputs + w[w_in];
       for (std::size_t k = 0; k < spatial; ++k) {
-        x[first + k] = y[first + k] * s.attributes.integers("strides")[k] + w[w_first + k] * s.attributes.integers("dilations")[k] -
+        x[first + k] = y[first + k] * s.attributes.integers("strides")[k] +
+                       w[w_first + k] * s.attributes.integers("dilations")[k] -
                        s.attributes.integers("padding_low")[k];
         if (x[first + k] < 0 || x[first + k] >= input[first + k]) return;
       }
@@ -436,40 +498,55 @@ void each_product(const OpSample& s, const Index& input, const Index& weight, co
 
 TEST(Definition, Conv) {
   expect_reference("conv", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
-    each_product(s, in[0].sizes, in[1].sizes, out.sizes, [&](const Index& x, const Index& w, const Index& y) { out[y] += in[0][x] * in[1][w]; });
+    each_product(
+        s, in[0].sizes, in[1].sizes, out.sizes,
+        [&](const Index& x, const Index& w, const Index& y) { out[y] += in[0][x] * in[1][w]; });
   });
 }
 
 TEST(Definition, ConvInputGradient) {
-  expect_reference("conv_input_gradient", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
-    each_product(s, out.sizes, in[1].sizes, in[0].sizes, [&](const Index& x, const Index& w, const Index& y) { out[x] += in[0][y] * in[1][w]; });
-  });
+  expect_reference(
+      "conv_input_gradient", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
+        each_product(
+            s, out.sizes, in[1].sizes, in[0].sizes,
+            [&](const Index& x, const Index& w, const Index& y) { out[x] += in[0][y] * in[1][w]; });
+      });
 }
 
 TEST(Definition, ConvWeightGradient) {
-  expect_reference("conv_weight_gradient", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
-    each_product(s, in[0].sizes, out.sizes, in[1].sizes, [&](const Index& x, const Index& w, const Index& y) { out[w] += in[0][x] * in[1][y]; });
-  });
+  expect_reference(
+      "conv_weight_gradient", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
+        each_product(
+            s, in[0].sizes, out.sizes, in[1].sizes,
+            [&](const Index& x, const Index& w, const Index& y) { out[w] += in[0][x] * in[1][y]; });
+      });
 }
 
-// The order is part of the meaning: kernel positions row-major, then input channels; taps outside are skipped.
+// The order is part of the meaning: kernel positions row-major, then input channels; taps outside
+// are skipped.
 TEST(Definition, ConvIsOneChainInTheStatedOrder) {
-  for (const OpSample& sample : op_samples(ir::op("conv"), {.dtype = DType::f32, .seed = 8, .count = 30})) {
-    if (sample.attributes.text("layout") != "channels_last") continue;  // kernel, then input channel: the visiting order
+  for (const OpSample& sample :
+       op_samples(ir::op("conv"), {.dtype = DType::f32, .seed = 8, .count = 30})) {
+    if (sample.attributes.text("layout") != "channels_last")
+      continue;  // kernel, then input channel: the visiting order
     SCOPED_TRACE(sample.text());
     const Dense x(sample.operands[0]), w(sample.operands[1]);
     Dense out(sample.results[0].sizes());
-    each_product(sample, x.sizes, w.sizes, out.sizes, [&](const Index& at_x, const Index& at_w, const Index& at_y) {
-      out[at_y] = std::fma(static_cast<float>(x[at_x]), static_cast<float>(w[at_w]), static_cast<float>(out[at_y]));
-    });
+    each_product(sample, x.sizes, w.sizes, out.sizes,
+                 [&](const Index& at_x, const Index& at_w, const Index& at_y) {
+                   out[at_y] = std::fma(static_cast<float>(x[at_x]), static_cast<float>(w[at_w]),
+                                        static_cast<float>(out[at_y]));
+                 });
     ASSERT_EQ(difference(evaluate(sample)[0], literal_of(sample.results[0], out.elements)), "");
   }
 }
 
-// ---- random bits ----------------------------------------------------------------------------------------------
+// ---- random bits
+// ----------------------------------------------------------------------------------------------
 
 // Threefry-2x32-20 as its authors write it, on machine integers.
-std::pair<std::uint32_t, std::uint32_t> threefry(std::uint32_t k0, std::uint32_t k1, std::uint32_t c0, std::uint32_t c1) {
+std::pair<std::uint32_t, std::uint32_t> threefry(std::uint32_t k0, std::uint32_t k1,
+                                                 std::uint32_t c0, std::uint32_t c1) {
   constexpr int kRotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const std::uint32_t keys[3] = {k0, k1, k0 ^ k1 ^ 0x1BD11BDAu};
   std::uint32_t x0 = c0 + k0, x1 = c1 + k1;
@@ -489,8 +566,10 @@ std::pair<std::uint32_t, std::uint32_t> threefry(std::uint32_t k0, std::uint32_t
 // The known answers that are published with Random123 (kat_vectors).
 TEST(Definition, ThreefryGivesThePublishedAnswers) {
   EXPECT_EQ(threefry(0, 0, 0, 0), std::pair(0x6b200159u, 0x99ba4efeu));
-  EXPECT_EQ(threefry(0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu), std::pair(0x1cb996fcu, 0xbb002be7u));
-  EXPECT_EQ(threefry(0x13198a2eu, 0x03707344u, 0x243f6a88u, 0x85a308d3u), std::pair(0xc4923a9cu, 0x483df7a0u));
+  EXPECT_EQ(threefry(0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu),
+            std::pair(0x1cb996fcu, 0xbb002be7u));
+  EXPECT_EQ(threefry(0x13198a2eu, 0x03707344u, 0x243f6a88u, 0x85a308d3u),
+            std::pair(0xc4923a9cu, 0x483df7a0u));
 }
 
 TEST(Definition, RngBits) {
@@ -502,9 +581,11 @@ TEST(Definition, RngBits) {
       const std::int64_t streams = std::ssize(keys) / 2, count = bits->type().element_count();
       for (std::int64_t k = 0; k < count; ++k) {
         const std::int64_t stream = k / (count / streams), position = k % (count / streams);
-        const auto [low, high] = threefry(static_cast<std::uint32_t>(keys[number(2 * stream)]), static_cast<std::uint32_t>(keys[number(2 * stream + 1)]),
+        const auto [low, high] = threefry(static_cast<std::uint32_t>(keys[number(2 * stream)]),
+                                          static_cast<std::uint32_t>(keys[number(2 * stream + 1)]),
                                           static_cast<std::uint32_t>(position), 0);
-        const auto value = static_cast<std::uint64_t>(element_to_integer(dtype, bits->element(k).data()));
+        const auto value =
+            static_cast<std::uint64_t>(element_to_integer(dtype, bits->element(k).data()));
         ASSERT_EQ(value, dtype == DType::u32 ? low : low | std::uint64_t{high} << 32);
       }
     }

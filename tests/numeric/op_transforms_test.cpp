@@ -28,15 +28,19 @@ bool all_finite(std::span<const LiteralPtr> tensors) {
 
 std::vector<bool> floating_operands(const OpSample& sample) {
   std::vector<bool> mask;
-  for (const LiteralPtr& operand : sample.operands) mask.push_back(is_floating(operand->type().dtype()));
+  for (const LiteralPtr& operand : sample.operands)
+    mask.push_back(is_floating(operand->type().dtype()));
   return mask;
 }
 
 // A direction: a random tensor for each operand in the mask.
-std::vector<LiteralPtr> directions(std::span<const LiteralPtr> arguments, const std::vector<bool>& mask, Random& random) {
+std::vector<LiteralPtr> directions(std::span<const LiteralPtr> arguments,
+                                   const std::vector<bool>& mask, Random& random) {
   std::vector<LiteralPtr> tangents;
   for (std::size_t k = 0; k < mask.size(); ++k) {
-    if (mask[k]) tangents.push_back(random_literal(arguments[k]->type(), Values::ordinary, random.bits(), -1, 1));
+    if (mask[k])
+      tangents.push_back(
+          random_literal(arguments[k]->type(), Values::ordinary, random.bits(), -1, 1));
   }
   return tangents;
 }
@@ -49,8 +53,9 @@ std::vector<LiteralPtr> floating_only(std::span<const LiteralPtr> tensors) {
   return floating;
 }
 
-std::vector<LiteralPtr> shifted(std::span<const LiteralPtr> arguments, const std::vector<bool>& mask,
-                                std::span<const LiteralPtr> tangents, double step) {
+std::vector<LiteralPtr> shifted(std::span<const LiteralPtr> arguments,
+                                const std::vector<bool>& mask, std::span<const LiteralPtr> tangents,
+                                double step) {
   std::vector<LiteralPtr> moved(arguments.begin(), arguments.end());
   std::size_t next = 0;
   for (std::size_t k = 0; k < mask.size(); ++k) {
@@ -69,7 +74,9 @@ std::vector<OpSample> smooth_samples(const OpDefinition& op, std::uint64_t seed)
 }
 
 // Its derivative is zero by decree, or nobody asks for it.
-bool is_exempt(const OpDefinition& op) { return op.name == "stop_gradient" || op.name == "bitcast" || op.name == "nextafter"; }
+bool is_exempt(const OpDefinition& op) {
+  return op.name == "stop_gradient" || op.name == "bitcast";
+}
 
 TEST(OpSamples, EveryOpHasSome) {
   for (const OpDefinition* op : sampled_ops()) {
@@ -83,7 +90,8 @@ TEST(OpSamples, EveryOpHasSome) {
 
 TEST(OpSamples, AreTheSameForTheSameSeed) {
   const OpDefinition& op = ir::op("dot");
-  const std::vector<OpSample> a = op_samples(op), b = op_samples(op), c = op_samples(op, {.seed = 2});
+  const std::vector<OpSample> a = op_samples(op), b = op_samples(op),
+                              c = op_samples(op, {.seed = 2});
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t k = 0; k < a.size(); ++k) {
     EXPECT_EQ(a[k].text(), b[k].text());
@@ -92,9 +100,10 @@ TEST(OpSamples, AreTheSameForTheSameSeed) {
   EXPECT_NE(a[0].text() + a[1].text(), c[0].text() + c[1].text());
 }
 
-// A function's jvp against central differences, in the direction of random tangents for the arguments in the mask.
-void expect_derivative(Module& module, const Function& f, std::span<const LiteralPtr> arguments, const std::vector<bool>& mask,
-                       Random& random) {
+// A function's jvp against central differences, in the direction of random tangents for the
+// arguments in the mask.
+void expect_derivative(Module& module, const Function& f, std::span<const LiteralPtr> arguments,
+                       const std::vector<bool>& mask, Random& random) {
   const Function& derivative = passes::jvp(module, f, mask, module.unique_name("derivative"));
   const std::vector<LiteralPtr> tangents = directions(arguments, mask, random);
   std::vector<LiteralPtr> both(arguments.begin(), arguments.end());
@@ -103,11 +112,13 @@ void expect_derivative(Module& module, const Function& f, std::span<const Litera
   const std::span<const LiteralPtr> derived = std::span(dual).subspan(f.result_types().size());
   constexpr double kStep = 1e-6;
   const auto ahead = floating_only(evaluate(module, f, shifted(arguments, mask, tangents, kStep)));
-  const auto behind = floating_only(evaluate(module, f, shifted(arguments, mask, tangents, -kStep)));
+  const auto behind =
+      floating_only(evaluate(module, f, shifted(arguments, mask, tangents, -kStep)));
   ASSERT_EQ(derived.size(), ahead.size());
   for (std::size_t r = 0; r < derived.size(); ++r) {
     if (derived[r]->type().dtype() != DType::f64) continue;  // too coarse for differences
-    const std::vector<double> exact = numbers(derived[r]), high = numbers(ahead[r]), low = numbers(behind[r]);
+    const std::vector<double> exact = numbers(derived[r]), high = numbers(ahead[r]),
+                              low = numbers(behind[r]);
     for (std::size_t i = 0; i < exact.size(); ++i) {
       const double estimate = (high[i] - low[i]) / (2 * kStep);
       const double size = std::max({1.0, std::abs(exact[i]), std::abs(high[i])});
@@ -125,7 +136,8 @@ TEST(OpTransforms, JvpIsTheDerivative) {
       if (std::ranges::find(mask, true) == mask.end() || !all_finite(evaluate(sample))) continue;
       SCOPED_TRACE(sample.text());
       const std::unique_ptr<Module> module = function_of(sample);
-      ASSERT_NO_FATAL_FAILURE(expect_derivative(*module, *module->find("sample"), sample.operands, mask, random));
+      ASSERT_NO_FATAL_FAILURE(
+          expect_derivative(*module, *module->find("sample"), sample.operands, mask, random));
     }
   }
 }
@@ -135,10 +147,12 @@ TEST(OpTransforms, TheGradientHasTheRightDerivative) {
   for (const OpDefinition* op : sampled_ops()) {
     if (is_exempt(*op) || !op->is_smooth || op->name == "while") continue;
     Random random(14);
-    for (const OpSample& sample : op_samples(*op, {.dtype = DType::f64, .values = Values::smooth, .seed = 6, .count = 10})) {
+    for (const OpSample& sample :
+         op_samples(*op, {.dtype = DType::f64, .values = Values::smooth, .seed = 6, .count = 10})) {
       std::vector<bool> mask = floating_operands(sample);
       const std::vector<LiteralPtr> primals = floating_only(evaluate(sample));
-      if (std::ranges::find(mask, true) == mask.end() || primals.empty() || !all_finite(primals)) continue;
+      if (std::ranges::find(mask, true) == mask.end() || primals.empty() || !all_finite(primals))
+        continue;
       SCOPED_TRACE(sample.text());
       const std::unique_ptr<Module> module = function_of(sample);
       const Function& gradient = passes::vjp(*module, *module->find("sample"), mask, "gradient");
@@ -173,7 +187,9 @@ TEST(OpTransforms, VjpIsTheTransposeOfJvp) {
       arguments.insert(arguments.end(), tangents.begin(), tangents.end());
       const std::vector<LiteralPtr> dual = evaluate(*module, forward, arguments);
       std::vector<LiteralPtr> cotangents;
-      for (const LiteralPtr& primal : primals) cotangents.push_back(random_literal(primal->type(), Values::ordinary, random.bits(), -1, 1));
+      for (const LiteralPtr& primal : primals)
+        cotangents.push_back(
+            random_literal(primal->type(), Values::ordinary, random.bits(), -1, 1));
       arguments = sample.operands;
       arguments.insert(arguments.end(), cotangents.begin(), cotangents.end());
       const std::vector<LiteralPtr> back = evaluate(*module, reverse, arguments);
@@ -189,23 +205,29 @@ TEST(OpTransforms, BatchingIsALoop) {
   for (const OpDefinition* op : sampled_ops()) {
     Random random(13);
     for (DType dtype : {DType::f32, DType::i32, DType::u32, DType::bool_}) {
-      for (const OpSample& sample : op_samples(*op, {.dtype = dtype, .seed = 5, .count = dtype == DType::f32 ? 40 : 10})) {
+      for (const OpSample& sample :
+           op_samples(*op, {.dtype = dtype, .seed = 5, .count = dtype == DType::f32 ? 40 : 10})) {
         if (sample.operands.empty()) continue;
         const std::int64_t size = random.between(1, 3);
         std::vector<bool> batched;
-        for (std::size_t k = 0; k < sample.operands.size(); ++k) batched.push_back(random.chance(60));
+        for (std::size_t k = 0; k < sample.operands.size(); ++k)
+          batched.push_back(random.chance(60));
         batched[static_cast<std::size_t>(random.below(std::ssize(batched)))] = true;
         SCOPED_TRACE(sample.text());
-        // Slice 0 is the sample itself; the others are samples of the same types: other elements, cyclically.
-        std::vector<std::vector<LiteralPtr>> slices(static_cast<std::size_t>(size), sample.operands);
+        // Slice 0 is the sample itself; the others are samples of the same types: other elements,
+        // cyclically.
+        std::vector<std::vector<LiteralPtr>> slices(static_cast<std::size_t>(size),
+                                                    sample.operands);
         std::vector<LiteralPtr> arguments = sample.operands;
         for (std::size_t k = 0; k < batched.size(); ++k) {
           if (!batched[k]) continue;
           std::vector<LiteralPtr> parts;
           for (auto& slice : slices) {
             std::vector<double> elements = numbers(sample.operands[k]);
-            if (!elements.empty()) std::ranges::rotate(elements, elements.begin() + random.below(std::ssize(elements)));
-            if (elements.size() == 1 && is_integer(sample.operands[k]->type().dtype())) elements[0] += static_cast<double>(random.below(2));
+            if (!elements.empty())
+              std::ranges::rotate(elements, elements.begin() + random.below(std::ssize(elements)));
+            if (elements.size() == 1 && is_integer(sample.operands[k]->type().dtype()))
+              elements[0] += static_cast<double>(random.below(2));
             slice[k] = literal_of(sample.operands[k]->type(), elements);
             parts.push_back(slice[k]);
           }
@@ -216,9 +238,11 @@ TEST(OpTransforms, BatchingIsALoop) {
         const Function& mapped = passes::vmap(*module, f, batched, size, "mapped");
         const std::vector<LiteralPtr> all = evaluate(*module, mapped, arguments);
         for (std::int64_t k = 0; k < size; ++k) {
-          const std::vector<LiteralPtr> expected = evaluate(*module, f, slices[static_cast<std::size_t>(k)]);
+          const std::vector<LiteralPtr> expected =
+              evaluate(*module, f, slices[static_cast<std::size_t>(k)]);
           for (std::size_t r = 0; r < expected.size(); ++r) {
-            ASSERT_EQ(difference(slice_of(all[r], k), expected[r]), "") << "result " << r << ", slice " << k;
+            ASSERT_EQ(difference(slice_of(all[r], k), expected[r]), "")
+                << "result " << r << ", slice " << k;
           }
         }
       }

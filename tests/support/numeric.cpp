@@ -16,17 +16,20 @@ using ir::Module;
 using ir::Value;
 
 std::unique_ptr<Module> function_of(const OpSample& sample) {
-  std::unique_ptr<Module> module = sample.module ? sample.module->clone() : std::make_unique<Module>("test");
+  std::unique_ptr<Module> module =
+      sample.module ? sample.module->clone() : std::make_unique<Module>("test");
   auto f = std::make_unique<Function>("sample", ir::FunctionKind::func);
   Builder b(*f, module.get());
   std::vector<Value> operands;
-  for (const LiteralPtr& operand : sample.operands) operands.push_back(b.parameter(operand->type()));
+  for (const LiteralPtr& operand : sample.operands)
+    operands.push_back(b.parameter(operand->type()));
   b.return_values(b.apply_all(sample.op->name, operands, sample.attributes));
   module->add(std::move(f));
   return module;
 }
 
-std::vector<LiteralPtr> evaluate(const Module& module, const Function& function, std::span<const LiteralPtr> arguments) {
+std::vector<LiteralPtr> evaluate(const Module& module, const Function& function,
+                                 std::span<const LiteralPtr> arguments) {
   StatusOr<std::vector<LiteralPtr>> results = ir::interpret(module, function, arguments);
   HYP_CHECK(results.has_value(), results.error().text());
   return *std::move(results);
@@ -50,7 +53,8 @@ std::vector<double> numbers(const LiteralPtr& literal) {
 LiteralPtr literal_of(Type type, const std::vector<double>& numbers) {
   std::vector<std::byte> bytes(type.bytes());
   const std::size_t size = byte_size(type.dtype());
-  for (std::size_t k = 0; k < numbers.size(); ++k) element_from_double(type.dtype(), numbers[k], bytes.data() + k * size);
+  for (std::size_t k = 0; k < numbers.size(); ++k)
+    element_from_double(type.dtype(), numbers[k], bytes.data() + k * size);
   return Literal::make(type, bytes);
 }
 
@@ -69,7 +73,8 @@ std::string difference(const LiteralPtr& a, const LiteralPtr& b) {
   for (std::int64_t k = 0; k < a->type().element_count(); ++k) {
     const auto left = a->element(k), right = b->element(k);
     if (std::ranges::equal(left, right)) continue;
-    const double x = element_to_double(dtype, left.data()), y = element_to_double(dtype, right.data());
+    const double x = element_to_double(dtype, left.data()),
+                 y = element_to_double(dtype, right.data());
     if (is_floating(dtype) && std::isnan(x) && std::isnan(y)) continue;
     return format("element {} of {}: {} is not {}", k, a->type().text(), x, y);
   }
@@ -90,7 +95,8 @@ LiteralPtr stack(std::span<const LiteralPtr> slices) {
 LiteralPtr slice_of(const LiteralPtr& stacked, std::int64_t k) {
   const Type type = stacked->type().with_dims(stacked->type().dims().subspan(1));
   const std::vector<std::byte> dense = stacked->dense_bytes();
-  return Literal::make(type, std::span(dense).subspan(static_cast<std::size_t>(k) * type.bytes(), type.bytes()));
+  return Literal::make(
+      type, std::span(dense).subspan(static_cast<std::size_t>(k) * type.bytes(), type.bytes()));
 }
 
 }  // namespace hyperion::testing_support

@@ -9,8 +9,8 @@
 
 namespace hyperion::testing_support {
 
-// A module whose function @f applies the sample's op to its parameters and returns all results. Functions that the op
-// calls are in it as well.
+// A module whose function @f applies the sample's op to its parameters and returns all results.
+// Functions that the op calls are in it as well.
 std::unique_ptr<ir::Module> function_of(const OpSample& sample);
 
 // The results of a function of the module; fails the test if it cannot be interpreted.
@@ -24,7 +24,8 @@ LiteralPtr literal_of(Type type, const std::vector<double>& numbers);
 // sum x[i] * y[i] over all tensors of both lists.
 double inner_product(std::span<const LiteralPtr> x, std::span<const LiteralPtr> y);
 
-// Equal bits, where all NaNs count as equal. Empty: no difference; else a sentence about the first one.
+// Equal bits, where all NaNs count as equal. Empty: no difference; else a sentence about the first
+// one.
 std::string difference(const LiteralPtr& a, const LiteralPtr& b);
 
 // `count` equal shapes stacked along a new axis 0, and slice number k of such a stack.

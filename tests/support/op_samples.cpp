@@ -22,14 +22,31 @@ std::uint64_t Random::bits() {
   return z ^ (z >> 31);
 }
 
-// ---- values ---------------------------------------------------------------------------------------------------
+// ---- values
+// ---------------------------------------------------------------------------------------------------
 
 namespace {
 
 double special_double(Random& random) {
-  static const std::vector<double> kSpecial = {0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, -1e-40, 5e-324, 65504, -65504, 1e30, 3.4028234663852886e38,
-                                               -1.7976931348623157e308, 88.8, -103.9, 709.9, std::numeric_limits<double>::infinity(),
-                                               -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()};
+  static const std::vector<double> kSpecial = {0.0,
+                                               -0.0,
+                                               1.0,
+                                               -1.0,
+                                               0.5,
+                                               1e-40,
+                                               -1e-40,
+                                               5e-324,
+                                               65504,
+                                               -65504,
+                                               1e30,
+                                               3.4028234663852886e38,
+                                               -1.7976931348623157e308,
+                                               88.8,
+                                               -103.9,
+                                               709.9,
+                                               std::numeric_limits<double>::infinity(),
+                                               -std::numeric_limits<double>::infinity(),
+                                               std::numeric_limits<double>::quiet_NaN()};
   return random.pick(kSpecial);
 }
 
@@ -41,7 +58,8 @@ std::int64_t special_integer(Random& random, DType dtype) {
   return random.chance(50) ? highest : -highest - 1;
 }
 
-void random_element(Random& random, DType dtype, Values values, double low, double high, std::byte* out) {
+void random_element(Random& random, DType dtype, Values values, double low, double high,
+                    std::byte* out) {
   const bool special = values == Values::special && random.chance(40);
   if (is_floating(dtype)) {
     element_from_double(dtype, special ? special_double(random) : random.uniform(low, high), out);
@@ -51,7 +69,9 @@ void random_element(Random& random, DType dtype, Values values, double low, doub
     element_from_integer(dtype, special_integer(random, dtype), out);
   } else {
     const double bottom = is_unsigned_integer(dtype) ? std::max(low, 0.0) : low;
-    element_from_integer(dtype, random.between(std::llround(3 * bottom), std::llround(3 * std::max(high, bottom))), out);
+    element_from_integer(
+        dtype, random.between(std::llround(3 * bottom), std::llround(3 * std::max(high, bottom))),
+        out);
   }
 }
 
@@ -67,7 +87,8 @@ LiteralPtr random_literal(Type type, Values values, std::uint64_t seed, double l
   return Literal::make(type, bytes);
 }
 
-// ---- sampler --------------------------------------------------------------------------------------------------
+// ---- sampler
+// --------------------------------------------------------------------------------------------------
 
 Dim Sampler::size(bool may_be_empty) {
   if (may_be_empty && random.chance(6)) return Dim(0);
@@ -81,7 +102,8 @@ Dims Sampler::shape(int min_rank, int max_rank, bool may_be_empty) {
   std::int64_t count = 1;
   for (std::int64_t axis = 0; axis < rank; ++axis) {
     Dim dim = size(may_be_empty);
-    if (count * dim.value() > 400) dim = Dim(1);  // tests run thousands of samples through the interpreter
+    if (count * dim.value() > 400)
+      dim = Dim(1);  // tests run thousands of samples through the interpreter
     count *= std::max<std::int64_t>(dim.value(), 1);
     dims.push_back(dim);
   }
@@ -104,7 +126,9 @@ LiteralPtr Sampler::predicate(const Dims& shape) {
 Integers Sampler::permutation(int rank) {
   Integers order(static_cast<std::size_t>(rank));
   for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<std::int64_t>(k);
-  for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(k)))]);
+  for (std::size_t k = order.size(); k > 1; --k)
+    std::swap(order[k - 1],
+              order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(k)))]);
   return order;
 }
 
@@ -123,7 +147,8 @@ Integers Sampler::each(int count, std::int64_t low, std::int64_t high) {
   return numbers;
 }
 
-// ---- elementwise ----------------------------------------------------------------------------------------------
+// ---- elementwise
+// ----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -134,11 +159,14 @@ struct Domain {
 // Where an elementwise op is smooth and well conditioned; the rest is fine between -2 and 2.
 Domain smooth_domain(std::string_view op, std::size_t operand) {
   static const std::map<std::string_view, Domain> kDomains = {
-      {"log", {0.3, 3}},     {"log1p", {-0.6, 2}},  {"sqrt", {0.3, 3}},     {"rsqrt", {0.3, 3}},   {"asin", {-0.8, 0.8}},
-      {"acos", {-0.8, 0.8}}, {"atanh", {-0.8, 0.8}}, {"acosh", {1.2, 3}},   {"erf_inv", {-0.8, 0.8}}, {"lgamma", {0.4, 4}},
-      {"digamma", {0.4, 4}}, {"tan", {-1, 1}},      {"abs", {0.2, 2}},      {"atan2", {0.3, 2}},   {"pow", {0.3, 2}},
-      {"sign", {0.2, 2}},    {"floor", {0.2, 0.8}}, {"ceil", {0.2, 0.8}},   {"round", {0.1, 0.4}}, {"trunc", {0.2, 0.8}},
-      {"nextafter", {0.3, 2}}, {"relu", {0.2, 2}},  {"leaky_relu", {0.2, 2}}, {"elu", {0.2, 2}}};
+      {"log", {0.3, 3}},      {"log1p", {-0.6, 2}},     {"sqrt", {0.3, 3}},
+      {"rsqrt", {0.3, 3}},    {"asin", {-0.8, 0.8}},    {"acos", {-0.8, 0.8}},
+      {"atanh", {-0.8, 0.8}}, {"acosh", {1.2, 3}},      {"erf_inv", {-0.8, 0.8}},
+      {"lgamma", {0.4, 4}},   {"digamma", {0.4, 4}},    {"tan", {-1, 1}},
+      {"abs", {0.2, 2}},      {"atan2", {0.3, 2}},      {"pow", {0.3, 2}},
+      {"sign", {0.2, 2}},     {"floor", {0.2, 0.8}},    {"ceil", {0.2, 0.8}},
+      {"round", {0.1, 0.4}},  {"trunc", {0.2, 0.8}},    {"nextafter", {0.3, 2}},
+      {"relu", {0.2, 2}},     {"leaky_relu", {0.2, 2}}, {"elu", {0.2, 2}}};
   if (op == "div" || op == "rem") return operand == 1 ? Domain{2.1, 3} : Domain{0.3, 2};
   const auto found = kDomains.find(op);
   return found == kDomains.end() ? Domain{-2, 2} : found->second;
@@ -147,7 +175,8 @@ Domain smooth_domain(std::string_view op, std::size_t operand) {
 DType partner_of(DType dtype, Random& random) {
   std::vector<DType> same_width;
   for (DType other : all_dtypes()) {
-    if (byte_size(other) == byte_size(dtype) && !is_complex(other) && !is_boolean(other)) same_width.push_back(other);
+    if (byte_size(other) == byte_size(dtype) && !is_complex(other) && !is_boolean(other))
+      same_width.push_back(other);
   }
   return random.pick(same_width);
 }
@@ -164,10 +193,12 @@ std::optional<Application> elementwise_application(const OpDefinition& op, Sampl
     made.operands.push_back(s.data(type, domain.low, domain.high));
   }
   if (op.name == "compare") {
-    made.attributes.set("direction", s.random.pick(std::vector<std::string>{"eq", "ne", "lt", "le", "gt", "ge"}));
+    made.attributes.set(
+        "direction", s.random.pick(std::vector<std::string>{"eq", "ne", "lt", "le", "gt", "ge"}));
   }
   if (op.name == "cast") {
-    const std::vector<DType> dtypes = {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::i32, DType::u8, DType::bool_};
+    const std::vector<DType> dtypes = {DType::f64, DType::f32, DType::f16, DType::bf16,
+                                       DType::i64, DType::i32, DType::u8,  DType::bool_};
     made.attributes.set("dtype", s.values == Values::smooth ? DType::f64 : s.random.pick(dtypes));
   }
   if (op.name == "bitcast") made.attributes.set("dtype", partner_of(s.dtype, s.random));
@@ -187,7 +218,8 @@ const Generators& generators() {
 
 }  // namespace
 
-// ---- samples --------------------------------------------------------------------------------------------------
+// ---- samples
+// --------------------------------------------------------------------------------------------------
 
 std::vector<Type> OpSample::operand_types() const {
   std::vector<Type> types;
@@ -229,12 +261,16 @@ std::vector<OpSample> op_samples(const OpDefinition& op, const SampleOptions& op
   for (char letter : op.name) seed = seed * 131 + static_cast<std::uint64_t>(letter);
   Random random(seed);
   Sampler sampler{random, options.dtype, options.values};
-  for (int attempt = 0; attempt < 4 * options.count && std::ssize(samples) < options.count; ++attempt) {
-    std::optional<Application> made = found == generators().end() ? elementwise_application(op, sampler) : found->second(sampler);
+  for (int attempt = 0; attempt < 4 * options.count && std::ssize(samples) < options.count;
+       ++attempt) {
+    std::optional<Application> made =
+        found == generators().end() ? elementwise_application(op, sampler) : found->second(sampler);
     if (!made) continue;
-    OpSample sample{&op, std::move(made->operands), std::move(made->attributes), {}, std::move(made->module)};
+    OpSample sample{
+        &op, std::move(made->operands), std::move(made->attributes), {}, std::move(made->module)};
     Diagnostics diagnostics;
-    const ir::InferResult types = ir::infer_types(op, sample.operand_types(), sample.attributes, sample.module.get(), diagnostics);
+    const ir::InferResult types = ir::infer_types(op, sample.operand_types(), sample.attributes,
+                                                  sample.module.get(), diagnostics);
     if (!types) continue;
     sample.results = *types;
     samples.push_back(std::move(sample));

@@ -1,11 +1,13 @@
 // op_samples.hpp: small random applications of every op, for every test that says "for all ops".
 //
-// A sample is an op, operand values, complete attributes, and the result types they give; shapes include rank 0, odd and
-// empty dimensions wherever the op allows them. The same options give the same samples on every machine.
+// A sample is an op, operand values, complete attributes, and the result types they give; shapes
+// include rank 0, odd and empty dimensions wherever the op allows them. The same options give the
+// same samples on every machine.
 //
-// Values: `ordinary` are moderate numbers of both signs (small whole numbers for integers); `special` mixes in NaN,
-// infinities, zeros of both signs, subnormals and the extremes of integers; `smooth` stay inside the domain of the op
-// and away from its kinks, so that finite differences mean something.
+// Values: `ordinary` are moderate numbers of both signs (small whole numbers for integers);
+// `special` mixes in NaN, infinities, zeros of both signs, subnormals and the extremes of integers;
+// `smooth` stay inside the domain of the op and away from its kinks, so that finite differences
+// mean something.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +46,7 @@ std::vector<OpSample> op_samples(const ir::OpDefinition& op, const SampleOptions
 std::vector<const ir::OpDefinition*> sampled_ops();
 
 // Random elements; `low` and `high` bound the ordinary ones.
-LiteralPtr random_literal(Type type, Values values, std::uint64_t seed, double low = -2, double high = 2);
+LiteralPtr random_literal(Type type, Values values, std::uint64_t seed, double low = -2,
+                          double high = 2);
 
 }  // namespace hyperion::testing_support

@@ -15,7 +15,8 @@ namespace {
 
 using Body = std::function<std::vector<Value>(Builder&, const std::vector<Value>&)>;
 
-void write(Module& module, const std::string& name, const std::vector<Type>& parameters, const Body& body) {
+void write(Module& module, const std::string& name, const std::vector<Type>& parameters,
+           const Body& body) {
   Function& f = module.add(name);
   Builder b(f, &module);
   std::vector<Value> arguments;
@@ -41,14 +42,14 @@ std::optional<Application> cond(Sampler& s) {
   auto module = std::make_shared<Module>();
   const Type type = s.type(0, 3);
   const bool swapped = s.random.chance(50);
-  write(*module, "product", {type, type}, [](Builder&, const std::vector<Value>& in) {
-    return std::vector{in[0] * in[1], in[1]};
-  });
+  write(*module, "product", {type, type},
+        [](Builder&, const std::vector<Value>& in) { return std::vector{in[0] * in[1], in[1]}; });
   write(*module, "constant", {type, type}, [](Builder& b, const std::vector<Value>& in) {
     return std::vector{in[0] * 3.0, b.ones(in[1].type())};
   });
   return Application{{s.predicate({}), s.data(type), s.data(type)},
-                     {{"on_true", symbol(swapped ? "constant" : "product")}, {"on_false", symbol(swapped ? "product" : "constant")}},
+                     {{"on_true", symbol(swapped ? "constant" : "product")},
+                      {"on_false", symbol(swapped ? "product" : "constant")}},
                      module};
 }
 
@@ -65,7 +66,8 @@ std::optional<Application> while_loop(Sampler& s) {
     const Value one = b.constant(Literal::splat_integer(in[0].type(), 1));
     return std::vector{in[0] + one, in[1], in[2] * in[3] + in[2], in[3] * 0.5 + in[2] * 0.125};
   });
-  return Application{{s.integers(counter, 0, 2), s.integers(counter, 0, 4), s.data(type, -1, 1), s.data(type, -1, 1)},
+  return Application{{s.integers(counter, 0, 2), s.integers(counter, 0, 4), s.data(type, -1, 1),
+                      s.data(type, -1, 1)},
                      {{"condition", symbol("condition")}, {"body", symbol("body")}},
                      module};
 }
@@ -82,10 +84,16 @@ std::optional<Application> scan(Sampler& s) {
     const Value weight = in[0], step = in[1], state = in[2], x = in[3];
     const Value next = state * weight + x * x;
     const Value scale = b.broadcast_scalar(b.cast(step, state.dtype()), state.type());
-    return std::vector{step + b.constant(Literal::splat_integer(step.type(), 1)), next, state * x * scale, x};
+    return std::vector{step + b.constant(Literal::splat_integer(step.type(), 1)), next,
+                       state * x * scale, x};
   });
-  return Application{{s.data(type, -1, 1), s.integers(counter, 0, 3), s.data(type, -1, 1), s.data(type.with_dims(dims), -1, 1)},
-                     {{"body", symbol("step")}, {"constants", std::int64_t{1}}, {"carries", std::int64_t{2}}, {"length", length}, {"reverse", s.random.chance(50)}},
+  return Application{{s.data(type, -1, 1), s.integers(counter, 0, 3), s.data(type, -1, 1),
+                      s.data(type.with_dims(dims), -1, 1)},
+                     {{"body", symbol("step")},
+                      {"constants", std::int64_t{1}},
+                      {"carries", std::int64_t{2}},
+                      {"length", length},
+                      {"reverse", s.random.chance(50)}},
                      module};
 }
 

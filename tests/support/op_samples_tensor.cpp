@@ -11,19 +11,26 @@ using ir::Integers;
 
 namespace {
 
-std::string text_of(Sampler& s, const std::vector<std::string>& choices) { return s.random.pick(choices); }
+std::string text_of(Sampler& s, const std::vector<std::string>& choices) {
+  return s.random.pick(choices);
+}
 DType index_dtype(Sampler& s) { return s.random.pick(std::vector<DType>{DType::i32, DType::i64}); }
 Dims dims_of(Type type) { return Dims(type.dims().begin(), type.dims().end()); }
-std::int64_t size_of(Type type, std::int64_t axis) { return type.dim(static_cast<int>(axis)).value(); }
+std::int64_t size_of(Type type, std::int64_t axis) {
+  return type.dim(static_cast<int>(axis)).value();
+}
 
-// ---- views ----------------------------------------------------------------------------------------------------
+// ---- views
+// ----------------------------------------------------------------------------------------------------
 
 Application reshape(Sampler& s) {
   const Type x = s.type(0, 5);
   Dims shape;
   for (Dim dim : x.dims()) {
-    if (!shape.empty() && s.random.chance(50)) shape.back() = Dim(shape.back().value() * dim.value());
-    else shape.push_back(dim);
+    if (!shape.empty() && s.random.chance(50))
+      shape.back() = Dim(shape.back().value() * dim.value());
+    else
+      shape.push_back(dim);
   }
   for (std::size_t k = 0; k < shape.size(); ++k) {
     if (shape[k].value() % 2 != 0 || shape[k].value() == 0 || shape.size() >= 6) continue;
@@ -43,7 +50,8 @@ Application broadcast(Sampler& s) {
   const Dims shape = s.shape(0, 5);
   const Integers dims = s.some_axes(static_cast<int>(shape.size()));
   Dims from;
-  for (std::int64_t dim : dims) from.push_back(s.random.chance(30) ? Dim(1) : shape[static_cast<std::size_t>(dim)]);
+  for (std::int64_t dim : dims)
+    from.push_back(s.random.chance(30) ? Dim(1) : shape[static_cast<std::size_t>(dim)]);
   return {{s.data(Type(s.dtype, from))}, {{"shape", shape}, {"dims", dims}}, {}};
 }
 
@@ -60,7 +68,9 @@ Application slice(Sampler& s) {
 
 Application pad(Sampler& s) {
   const Type x = s.type(0, 4);
-  Attributes attributes = {{"low", s.each(x.rank(), -1, 3)}, {"high", s.each(x.rank(), -1, 3)}, {"interior", s.each(x.rank(), 0, 2)}};
+  Attributes attributes = {{"low", s.each(x.rank(), -1, 3)},
+                           {"high", s.each(x.rank(), -1, 3)},
+                           {"interior", s.each(x.rank(), 0, 2)}};
   return {{s.data(x), s.data(Type::scalar(s.dtype))}, std::move(attributes), {}};
 }
 
@@ -84,7 +94,10 @@ Application reverse(Sampler& s) {
 Attributes windows(Sampler& s, int rank) {
   const Integers axes = s.some_axes(std::min(rank, 3));
   const int count = static_cast<int>(axes.size());
-  return {{"axes", axes}, {"sizes", s.each(count, 1, 3)}, {"strides", s.each(count, 1, 3)}, {"dilations", s.each(count, 1, 2)}};
+  return {{"axes", axes},
+          {"sizes", s.each(count, 1, 3)},
+          {"strides", s.each(count, 1, 3)},
+          {"dilations", s.each(count, 1, 2)}};
 }
 
 Application sliding_window(Sampler& s) {
@@ -100,7 +113,9 @@ Application overlap_add(Sampler& s) {
   for (std::size_t k = 0; k < axes.size(); ++k) {
     Dim& dim = dims[static_cast<std::size_t>(axes[k])];
     shape.push_back(dim);
-    const std::int64_t last = dim.value() - 1 - (attributes.integers("sizes")[k] - 1) * attributes.integers("dilations")[k];
+    const std::int64_t last =
+        dim.value() - 1 -
+        (attributes.integers("sizes")[k] - 1) * attributes.integers("dilations")[k];
     dim = last < 0 ? Dim(0) : Dim(last / attributes.integers("strides")[k] + 1);
     dims.push_back(Dim(attributes.integers("sizes")[k]));
   }
@@ -108,7 +123,8 @@ Application overlap_add(Sampler& s) {
   return {{s.data(Type(s.dtype, dims))}, std::move(attributes), {}};
 }
 
-// ---- indexed --------------------------------------------------------------------------------------------------
+// ---- indexed
+// --------------------------------------------------------------------------------------------------
 
 struct Indexed {
   Type x, indices, slices;
@@ -125,7 +141,8 @@ Indexed indexed(Sampler& s) {
     slices.insert(slices.begin() + axis + (std::ssize(indices) - batch), dim);
     indices.push_back(dim);
   }
-  return {x, Type(index_dtype(s), indices), x.with_dims(slices), {{"axis", axis}, {"batch", batch}}};
+  return {
+      x, Type(index_dtype(s), indices), x.with_dims(slices), {{"axis", axis}, {"batch", batch}}};
 }
 
 Application gather(Sampler& s) {
@@ -142,7 +159,8 @@ Application scatter(Sampler& s) {
 }
 
 void add_starts(Sampler& s, Type x, std::vector<LiteralPtr>& operands) {
-  for (Dim dim : x.dims()) operands.push_back(s.integers(Type::scalar(index_dtype(s)), -2, dim.value() + 1));
+  for (Dim dim : x.dims())
+    operands.push_back(s.integers(Type::scalar(index_dtype(s)), -2, dim.value() + 1));
 }
 
 Application dynamic_slice(Sampler& s) {
@@ -163,21 +181,29 @@ Application dynamic_update_slice(Sampler& s) {
   return made;
 }
 
-// ---- reductions -----------------------------------------------------------------------------------------------
+// ---- reductions
+// -----------------------------------------------------------------------------------------------
 
 Application reduce(Sampler& s) {
   const Type x = s.type(0, 5);
   const bool logical = is_boolean(s.dtype);
   const bool bits = is_integer(s.dtype) && s.random.chance(30);
-  const std::string kind = logical || bits ? text_of(s, {"and", "or"}) : text_of(s, {"sum", "prod", "max", "min"});
+  const std::string kind =
+      logical || bits ? text_of(s, {"and", "or"}) : text_of(s, {"sum", "prod", "max", "min"});
   return {{s.data(x)},
-          {{"kind", kind}, {"axes", s.some_axes(x.rank())}, {"order", text_of(s, {"ascending", "lanes"})}},
+          {{"kind", kind},
+           {"axes", s.some_axes(x.rank())},
+           {"order", text_of(s, {"ascending", "lanes"})}},
           {}};
 }
 
 Application arg_reduce(Sampler& s) {
   const Type x = s.type(1, 4, false);
-  return {{s.data(x)}, {{"kind", text_of(s, {"max", "min"})}, {"axis", s.random.below(x.rank())}, {"dtype", index_dtype(s)}}, {}};
+  return {{s.data(x)},
+          {{"kind", text_of(s, {"max", "min"})},
+           {"axis", s.random.below(x.rank())},
+           {"dtype", index_dtype(s)}},
+          {}};
 }
 
 Application cumulative(Sampler& s) {
@@ -190,7 +216,8 @@ Application cumulative(Sampler& s) {
           {}};
 }
 
-// ---- contractions ---------------------------------------------------------------------------------------------
+// ---- contractions
+// ---------------------------------------------------------------------------------------------
 
 // Axes in the order batch, contracted, free; then both operands get their axes shuffled.
 Application dot(Sampler& s) {
@@ -203,15 +230,20 @@ Application dot(Sampler& s) {
     Dims shuffled(dims.size());
     for (std::size_t k = 0; k < dims.size(); ++k) {
       shuffled[static_cast<std::size_t>(order[k])] = dims[k];
-      if (k < batch.size()) batch_axes.push_back(order[k]);
-      else if (k < batch.size() + contract.size()) contract_axes.push_back(order[k]);
+      if (k < batch.size())
+        batch_axes.push_back(order[k]);
+      else if (k < batch.size() + contract.size())
+        contract_axes.push_back(order[k]);
     }
     return s.data(Type(s.dtype, shuffled));
   };
   Integers lhs_batch, lhs_contract, rhs_batch, rhs_contract;
   const LiteralPtr lhs = side(lhs_batch, lhs_contract), rhs = side(rhs_batch, rhs_contract);
   return {{lhs, rhs},
-          {{"lhs_batch", lhs_batch}, {"rhs_batch", rhs_batch}, {"lhs_contract", lhs_contract}, {"rhs_contract", rhs_contract}},
+          {{"lhs_batch", lhs_batch},
+           {"rhs_batch", rhs_batch},
+           {"lhs_contract", lhs_contract},
+           {"rhs_contract", rhs_contract}},
           {}};
 }
 
@@ -254,8 +286,12 @@ ConvTypes conv_types(Sampler& s) {
     kernel.insert(kernel.begin(), {Dim(groups * group_outputs), Dim(group_inputs)});
   }
   made.weight = Type(s.dtype, kernel);
-  made.attributes = {{"layout", std::string(last ? "channels_last" : "channels_first")}, {"strides", strides},
-                     {"padding_low", low}, {"padding_high", high}, {"dilations", dilations}, {"groups", groups}};
+  made.attributes = {{"layout", std::string(last ? "channels_last" : "channels_first")},
+                     {"strides", strides},
+                     {"padding_low", low},
+                     {"padding_high", high},
+                     {"dilations", dilations},
+                     {"groups", groups}};
   return made;
 }
 
@@ -276,11 +312,13 @@ Application conv_weight_gradient(Sampler& s) {
   return {{s.data(c.input), s.data(c.output)}, c.attributes, {}};
 }
 
-// ---- sources and structure ------------------------------------------------------------------------------------
+// ---- sources and structure
+// ------------------------------------------------------------------------------------
 
 Application iota(Sampler& s) {
   const Dims shape = s.shape(1, 4);
-  return {{}, {{"shape", shape}, {"dtype", s.dtype}, {"axis", s.random.below(std::ssize(shape))}}, {}};
+  return {
+      {}, {{"shape", shape}, {"dtype", s.dtype}, {"axis", s.random.below(std::ssize(shape))}}, {}};
 }
 
 std::optional<Application> rng_bits(Sampler& s) {
@@ -296,21 +334,38 @@ Application constant(Sampler& s) { return {{}, {{"value", s.data(s.type(0, 3))}}
 
 Application barrier(Sampler& s) {
   Application made;
-  for (std::int64_t k = s.random.between(1, 3); k > 0; --k) made.operands.push_back(s.data(s.type(0, 3)));
+  for (std::int64_t k = s.random.between(1, 3); k > 0; --k)
+    made.operands.push_back(s.data(s.type(0, 3)));
   return made;
 }
 
 }  // namespace
 
 void add_tensor_generators(Generators& generators) {
-  const Generators made = {{"reshape", reshape}, {"transpose", transpose}, {"broadcast", broadcast}, {"slice", slice},
-                           {"pad", pad}, {"concatenate", concatenate}, {"reverse", reverse},
-                           {"sliding_window", sliding_window}, {"overlap_add", overlap_add}, {"gather", gather},
-                           {"scatter", scatter}, {"dynamic_slice", dynamic_slice},
-                           {"dynamic_update_slice", dynamic_update_slice}, {"reduce", reduce}, {"arg_reduce", arg_reduce},
-                           {"cumulative", cumulative}, {"dot", dot}, {"conv", conv},
-                           {"conv_input_gradient", conv_input_gradient}, {"conv_weight_gradient", conv_weight_gradient},
-                           {"iota", iota}, {"rng_bits", rng_bits}, {"constant", constant}, {"barrier", barrier}};
+  const Generators made = {{"reshape", reshape},
+                           {"transpose", transpose},
+                           {"broadcast", broadcast},
+                           {"slice", slice},
+                           {"pad", pad},
+                           {"concatenate", concatenate},
+                           {"reverse", reverse},
+                           {"sliding_window", sliding_window},
+                           {"overlap_add", overlap_add},
+                           {"gather", gather},
+                           {"scatter", scatter},
+                           {"dynamic_slice", dynamic_slice},
+                           {"dynamic_update_slice", dynamic_update_slice},
+                           {"reduce", reduce},
+                           {"arg_reduce", arg_reduce},
+                           {"cumulative", cumulative},
+                           {"dot", dot},
+                           {"conv", conv},
+                           {"conv_input_gradient", conv_input_gradient},
+                           {"conv_weight_gradient", conv_weight_gradient},
+                           {"iota", iota},
+                           {"rng_bits", rng_bits},
+                           {"constant", constant},
+                           {"barrier", barrier}};
   generators.insert(made.begin(), made.end());
 }
 
