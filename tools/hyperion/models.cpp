@@ -10,6 +10,11 @@ nn::Linear he_linear(const random::Key& key, std::int64_t in, std::int64_t out) 
   return {nn::kaiming_uniform(key, {out, in}), zeros({out})};
 }
 
+// No ReLU follows the last layer, and small first logits keep the first steps small.
+nn::Linear last_linear(const random::Key& key, std::int64_t in) {
+  return {nn::fan_in_uniform(key, {kClasses, in}, static_cast<double>(in)), zeros({kClasses})};
+}
+
 nn::Conv2d he_conv(const random::Key& key, std::int64_t in, std::int64_t out) {
   return {nn::kaiming_uniform(key, {out, in, 3, 3}), zeros({out}), {.padding = Padding::same()}};
 }
@@ -20,7 +25,7 @@ Mlp Mlp::create(const random::Key& key, ImageSize size) {
   constexpr std::int64_t kHidden = 512;
   const auto [hidden_key, out_key] = random::split<2>(key);
   return {he_linear(hidden_key, size.height * size.width, kHidden),
-          he_linear(out_key, kHidden, kClasses)};
+          last_linear(out_key, kHidden)};
 }
 
 Tensor Mlp::operator()(const Tensor& images) const {
@@ -32,7 +37,7 @@ Cnn Cnn::create(const random::Key& key, ImageSize size) {
   const auto keys = random::split<4>(key);
   return {he_conv(keys[0], 1, 16), he_conv(keys[1], 16, 32),
           he_linear(keys[2], 32 * (size.height / 4) * (size.width / 4), kHidden),
-          he_linear(keys[3], kHidden, kClasses)};
+          last_linear(keys[3], kHidden)};
 }
 
 Tensor Cnn::operator()(const Tensor& images) const {

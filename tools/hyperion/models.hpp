@@ -1,7 +1,8 @@
 // models.hpp: the classifiers that `hyperion train` knows, each a plain struct of layers.
 //
-// A model maps images f32[n, height, width] to logits f32[n, 10]. Weights start from He's uniform
-// distribution and biases at zero; the same key gives the same bits everywhere.
+// A model maps images f32[n, height, width] to logits f32[n, 10]. Weights before a ReLU start
+// from He's uniform distribution, the last layer's smaller, and biases at zero. The same key gives
+// the same bits everywhere.
 #pragma once
 
 #include "frontend/nn/layers.hpp"

@@ -41,7 +41,8 @@ auto make_step(double rate, std::int64_t total_steps) {
       return std::pair(nn::cross_entropy(logits, labels), nn::accuracy(logits, labels));
     };
     const auto [value, gradient] = value_and_grad(loss_of)(t.model);
-    t.optimizer.learning_rate = optim::linear(t.optimizer.step, rate, 0, total_steps);
+    t.optimizer.learning_rate = optim::cosine(
+        t.optimizer.step, {.rate = rate, .warmup = total_steps / 20, .steps = total_steps});
     std::tie(t.model, t.optimizer) = optim::update(kRule, t.model, gradient, t.optimizer);
     return std::pair(t, value);
   };

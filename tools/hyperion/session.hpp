@@ -2,8 +2,8 @@
 //
 // A step (forward, loss, backward, update) is one compiled function to which parameters and
 // optimizer state are donated; evaluation is another. Both are compiled by prepare() or the first
-// call, and no later call compiles anything. The optimizer is SGD with momentum 0.9, its rate
-// falling linearly to zero over all steps.
+// call, and no later call compiles anything. The optimizer is SGD with momentum 0.9; its rate
+// rises during the first twentieth of all steps and falls to zero along half a cosine.
 //
 // Results depend on the settings, the seed and the batches alone, to the bit: not on threads, and
 // not on whether the session was saved and loaded in between. Errors are thrown as hyperion::Error.

@@ -1,0 +1,215 @@
+// The program as its users meet it: run as a process, killed, resumed, misused.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "tests/support/temp_folder.hpp"
+
+namespace hyperion::tools {
+namespace {
+
+using testing_support::TempFolder;
+using Words = std::vector<std::string>;
+
+// The program lies beside this test.
+std::string program() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "hyperion").string();
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Starts the program with its output in files of the folder.
+pid_t start(const TempFolder& folder, const Words& words) {
+  const std::string name = program();
+  const std::string out = folder.path("out.txt");
+  const std::string err = folder.path("err.txt");
+  const std::string cache = folder.path("cache");
+  std::vector<char*> arguments{const_cast<char*>(name.c_str())};
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("HYPERION_CACHE_DIR", cache.c_str(), 1);
+    if (freopen(out.c_str(), "w", stdout) == nullptr) _exit(126);
+    if (freopen(err.c_str(), "w", stderr) == nullptr) _exit(126);
+    execv(name.c_str(), arguments.data());
+    _exit(127);
+  }
+  return child;
+}
+
+struct Outcome {
+  int exit_code = -1;  // -1: killed
+  std::string out;
+  std::string err;
+};
+
+Outcome finish(const TempFolder& folder, pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder.path("out.txt")),
+          contents(folder.path("err.txt"))};
+}
+
+Outcome run(const TempFolder& folder, const Words& words) {
+  return finish(folder, start(folder, words));
+}
+
+// A run of 30 steps that takes a fraction of a second.
+Words small_training(Words more) {
+  Words words{"train", "mnist", "--limit", "320", "--batch", "32", "--epochs", "3"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// From "epoch_records" on, which says every loss exactly and nothing about time.
+std::string results(const std::string& json_path) {
+  const std::string text = contents(json_path);
+  const std::size_t at = text.find("\"epoch_records\"");
+  EXPECT_NE(at, std::string::npos) << text;
+  return at == std::string::npos ? "" : text.substr(at);
+}
+
+std::string last_line(const std::string& text) {
+  const std::size_t end = text.find_last_not_of('\n');
+  const std::size_t begin = text.rfind('\n', end);
+  return text.substr(begin + 1, end - begin);
+}
+
+TEST(HyperionTest, ThreadsDoNotChangeLosses) {
+  const TempFolder folder;
+  for (const std::string model : {"mlp", "cnn"}) {
+    Words losses;
+    for (const std::string threads : {"1", "2", "3"}) {
+      const std::string json = folder.path(model + threads + ".json");
+      const Outcome outcome = run(
+          folder, small_training({"--model", model, "--threads", threads, "--json", json}));
+      ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+      EXPECT_EQ(last_line(outcome.out).substr(0, 14), "test accuracy ");
+      losses.push_back(results(json));
+    }
+    EXPECT_EQ(losses[0], losses[1]);
+    EXPECT_EQ(losses[0], losses[2]);
+  }
+}
+
+TEST(HyperionTest, NothingIsCompiledOrAllocatedOnceTraining) {
+  const TempFolder folder;
+  const std::string json = folder.path("run.json");
+  const Outcome outcome = run(folder, small_training({"--json", json}));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(contents(json).find("\"compiled_after_first_step\": 0, "
+                                "\"system_allocations_after_first_epoch\": 0"),
+            std::string::npos)
+      << contents(json);
+}
+
+TEST(HyperionTest, KilledAndResumedRunsHaveTheSameLosses) {
+  constexpr int kKills = 20;
+  const TempFolder folder;
+  const std::string json = folder.path("whole.json");
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(run(folder, small_training({"--json", json})).exit_code, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - begin);
+
+  const std::string resumed_json = folder.path("resumed.json");
+  const Words words = small_training({"--checkpoint", folder.path("checkpoint"), "--resume",
+                                      "--checkpoint-every", "1", "--json", resumed_json});
+  std::mt19937 random(7);
+  for (int kill_count = 0; kill_count < kKills; ++kill_count) {
+    const pid_t child = start(folder, words);
+    std::this_thread::sleep_for(whole * (random() % 1000) / 1000);
+    kill(child, SIGKILL);
+    finish(folder, child);
+  }
+  const Outcome outcome = run(folder, words);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(results(resumed_json), results(json));
+}
+
+TEST(HyperionTest, EvalFindsWhatTrainReported) {
+  const TempFolder folder;
+  const std::string checkpoint = folder.path("checkpoint");
+  const Outcome trained = run(folder, small_training({"--checkpoint", checkpoint}));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const Outcome tested = run(folder, {"eval", "mnist", "--checkpoint", checkpoint});
+  ASSERT_EQ(tested.exit_code, 0) << tested.err;
+  EXPECT_EQ(last_line(tested.out), last_line(trained.out));
+  EXPECT_NE(contents(checkpoint + "/loss.svg").find("<svg"), std::string::npos);
+}
+
+TEST(HyperionTest, CheckpointsAreNotOverwrittenMixedOrTrusted) {
+  const TempFolder folder;
+  const std::string checkpoint = folder.path("checkpoint");
+  ASSERT_EQ(run(folder, small_training({"--checkpoint", checkpoint})).exit_code, 0);
+  const Outcome again = run(folder, small_training({"--checkpoint", checkpoint}));
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_NE(again.err.find("--resume"), std::string::npos) << again.err;
+
+  const Outcome other =
+      run(folder, small_training({"--checkpoint", checkpoint, "--resume", "--seed", "5"}));
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.err.find("--seed 0 instead of 5"), std::string::npos) << other.err;
+
+  const std::string file = checkpoint + "/checkpoint.safetensors";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  const Outcome torn = run(folder, small_training({"--checkpoint", checkpoint, "--resume"}));
+  EXPECT_EQ(torn.exit_code, 1);
+  EXPECT_NE(torn.err.find(file), std::string::npos) << torn.err;
+}
+
+TEST(HyperionTest, MissingAndTruncatedData) {
+  const TempFolder folder;
+  const Outcome missing = run(folder, {"train", "mnist", "--data", folder.path("nowhere")});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_NE(missing.err.find("nowhere"), std::string::npos) << missing.err;
+
+  std::filesystem::create_directories(folder.path("torn"));
+  for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                           "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    std::ofstream(folder.path("torn") + "/" + name, std::ios::binary).write("\0\0\x08\x03\0", 5);
+  }
+  const Outcome torn = run(folder, {"train", "mnist", "--data", folder.path("torn")});
+  EXPECT_EQ(torn.exit_code, 1);
+  EXPECT_NE(torn.err.find("train-images-idx3-ubyte"), std::string::npos) << torn.err;
+}
+
+TEST(HyperionTest, WrongCommandLinesExitWithTwo) {
+  const TempFolder folder;
+  for (const Words& words :
+       {Words{}, Words{"fly"}, Words{"train"}, Words{"train", "mnist", "--model", "rnn"},
+        Words{"train", "mnist", "--wings", "2"}, Words{"train", "mnist", "--resume"},
+        Words{"train", "mnist", "--device", "toaster"}, Words{"cache"}}) {
+    const Outcome outcome = run(folder, words);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.out << outcome.err;
+    EXPECT_NE(outcome.err, "");
+  }
+}
+
+TEST(HyperionTest, CacheAndDevices) {
+  const TempFolder folder;
+  EXPECT_EQ(run(folder, {"cache", "path"}).out, folder.path("cache") + "\n");
+  ASSERT_EQ(run(folder, small_training({})).exit_code, 0);
+  EXPECT_EQ(last_line(run(folder, {"cache", "list"}).out).find("0 entries"), std::string::npos);
+  EXPECT_EQ(run(folder, {"cache", "clear"}).exit_code, 0);
+  EXPECT_EQ(last_line(run(folder, {"cache", "list"}).out).find("0 entries"), 0u);
+  EXPECT_EQ(run(folder, {"devices"}).out.find("cpu:0"), 0u);
+  EXPECT_EQ(run(folder, {"version"}).out.find("hyperion "), 0u);
+}
+
+}  // namespace
+}  // namespace hyperion::tools
