@@ -101,6 +101,12 @@ const Program kPrograms[] = {
       %d = mul %c, %x
       return %d
     })"},
+    {"Abs", "func @f(%x: f64[5]) -> f64[5] { %a = abs %x\n %b = mul %a, %x\n return %b }"},
+    {"Composite", R"(func @f(%x: f64[3, 4]) -> f64[3, 4] {
+      %a = softmax %x {axis = 1}
+      %b = mul %a, %x
+      return %b
+    })"},
     {"Fma", "func @f(%x: f64[3], %y: f64[3], %z: f64[3]) -> f64[3] { %a = fma %x, %y, %z\n %b = fma %a, %a, %x\n return %b }"},
     {"Unused", "func @f(%x: f64[3], %y: f64[2]) -> f64[3], f64[3] { %a = mul %x, %x\n return %a, %x }"},
     {"ConstantResult", "func @f(%x: f64[3]) -> f64[3], f64[3] { %a = constant 2.0 : f64[3]\n %b = mul %x, %a\n return %b, %a }"},

@@ -42,6 +42,11 @@ rule fma.zero : Z, int B               fma(%x, %y, 0) => mul(%x, %y)
 rule fma.one : B                       fma(%x, 1, %z) => add(%x, %z)
 rule fma.contract : R                  add(mul(%x, %y), %z) => fma(%x, %y, %z)         if floating(%x)
 
+rule log.exp : R                       log(exp(%x)) => %x
+rule exp.log : R                       exp(log(%x)) => %x
+rule rsqrt.reciprocal : R              div(1, sqrt(%x)) => rsqrt(%x)
+rule rsqrt.square : R                  mul(rsqrt(%x), rsqrt(%x)) => div(1, %x)
+
 rule abs.abs : B                       abs(abs(%x)) => abs(%x)
 rule abs.neg : B                       abs(neg(%x)) => abs(%x)
 rule max.self : B                      max(%x, %x) => %x
