@@ -252,7 +252,7 @@ Value KernelWriter::element(TermId term) {
   if (guard_mask_.valid() && varies_by_lane(term)) where = scopes_.size() - 1;
   return at_level(where, term, [&] {
     const auto kept = kept_.find(term);
-    if (kept == kept_.end()) return emit_element(term);
+    if (kept == kept_.end() || !is_open(kept->second.scope)) return emit_element(term);
     const Value first = binding(lane_variable_).index;
     if (kept->second.complete) {
       return apply("load", {kept->second.buffer, first}, {{"lanes", std::int64_t{lanes_}}});
@@ -267,7 +267,12 @@ Value KernelWriter::element(TermId term) {
 void KernelWriter::keep(TermId term, std::int64_t extent) {
   // Rounded up, so that whole vectors can be stored and loaded at the end without a mask.
   const std::int64_t padded = (extent + ir::kReductionLanes - 1) / ir::kReductionLanes * ir::kReductionLanes;
-  kept_[term].buffer = apply("scratch", {}, {{"dtype", pool_[term].dtype}, {"size", padded}});
+  const Value buffer = apply("scratch", {}, {{"dtype", pool_[term].dtype}, {"size", padded}});
+  kept_[term] = {.buffer = buffer, .scope = scopes_.back().block};
+}
+
+bool KernelWriter::is_open(ir::BlockId scope) const {
+  return std::ranges::any_of(scopes_, [&](const Scope& open) { return open.block == scope; });
 }
 
 void KernelWriter::kept_terms_are_complete() {

@@ -92,13 +92,17 @@ class KernelWriter {
     int lanes = 0;
     bool is_vector_state = false;
   };
+  // Only what is written inside `scope` may keep or read the values: a reduction that is hoisted out of it stands before
+  // the loops that keep them.
   struct Kept {
     ir::Value buffer;
+    ir::BlockId scope;
     bool complete = false;
   };
 
   std::vector<ir::Value> lane_loop(ir::VariableId variable, ir::Value begin, ir::Value end, bool masked, int lanes,
                                    std::vector<ir::Value> initial, const Body& body);
+  bool is_open(ir::BlockId scope) const;
   void place();  // moves the builder to the end of the innermost scope
   ir::Value at_level(std::size_t level, ir::TermId term, const std::function<ir::Value()>& emit);
   const std::vector<ir::VariableId>& free_variables(ir::TermId term);
