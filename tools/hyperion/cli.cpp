@@ -39,7 +39,8 @@ void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::st
   app.add_option("--batch", options.batch, "images a step")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  app.add_option("--lr", options.learning_rate, "the highest learning rate; it rises to it, then falls to zero")
+  app.add_option("--lr", options.learning_rate,
+                 "the highest learning rate; it rises to it, then falls to zero")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed)->capture_default_str();
   add_device(app, device, options.threads);

@@ -17,8 +17,8 @@ struct TrainOptions {
   std::int64_t batch = 128;
   std::optional<double> learning_rate;  // absent: the model's own
   std::uint64_t seed = 0;
-  int threads = 0;                 // 0: one for each core
-  std::string checkpoint;          // a folder; empty: none is kept
+  int threads = 0;                    // 0: one for each core
+  std::string checkpoint;             // a folder; empty: none is kept
   std::int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
   bool resume = false;
   std::string json;

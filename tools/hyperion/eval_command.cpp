@@ -17,9 +17,8 @@ void evaluate(const EvalOptions& options) {
   const auto session = Session::create(
       {.model = settings.model, .size = {dims[1], dims[2]}, .batch_size = settings.batch});
   session->load_model(checkpoint_path(options.checkpoint));
-  const Evaluation result =
-      session->evaluate(dataset.test, {.mean = dataset.pixel_mean,
-                                       .deviation = dataset.pixel_deviation});
+  const Evaluation result = session->evaluate(
+      dataset.test, {.mean = dataset.pixel_mean, .deviation = dataset.pixel_deviation});
   std::puts(format("{} test images, loss {:.9g}\ntest accuracy {:.2f}%", result.count, result.loss,
                    100 * result.accuracy)
                 .c_str());

@@ -95,8 +95,8 @@ TEST(HyperionTest, ThreadsDoNotChangeLosses) {
     Words losses;
     for (const std::string threads : {"1", "2", "3"}) {
       const std::string json = folder.path(model + threads + ".json");
-      const Outcome outcome = run(
-          folder, small_training({"--model", model, "--threads", threads, "--json", json}));
+      const Outcome outcome =
+          run(folder, small_training({"--model", model, "--threads", threads, "--json", json}));
       ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
       EXPECT_EQ(last_line(outcome.out).substr(0, 14), "test accuracy ");
       losses.push_back(results(json));
@@ -186,6 +186,16 @@ TEST(HyperionTest, MissingAndTruncatedData) {
   const Outcome torn = run(folder, {"train", "mnist", "--data", folder.path("torn")});
   EXPECT_EQ(torn.exit_code, 1);
   EXPECT_NE(torn.err.find("train-images-idx3-ubyte"), std::string::npos) << torn.err;
+}
+
+TEST(HyperionTest, OutputsAreRefusedBeforeTheWorkNotAfterIt) {
+  const TempFolder folder;
+  for (const std::string option : {"--json", "--profile"}) {
+    const Outcome outcome = run(folder, small_training({option, folder.path("none/file")}));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find("there is no folder"), std::string::npos) << outcome.err;
+  }
 }
 
 TEST(HyperionTest, WrongCommandLinesExitWithTwo) {

@@ -59,8 +59,6 @@ void clear_cache() {
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
 
-void print_version() {
-  print(format("hyperion 0.1.0 ({})\n", codegen::host_target().key()));
-}
+void print_version() { print(format("hyperion 0.1.0 ({})\n", codegen::host_target().key())); }
 
 }  // namespace hyperion::tools

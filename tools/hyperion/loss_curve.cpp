@@ -61,8 +61,8 @@ std::string terminal_curve(std::span<const float> losses, int columns, int rows)
   // Bits of the dots of a Braille character, by row and column.
   constexpr unsigned kDots[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
   const Columns curve = columns_of(losses, static_cast<std::size_t>(2 * columns));
-  std::vector<std::vector<unsigned>> cells(static_cast<std::size_t>(rows),
-                                           std::vector<unsigned>(static_cast<std::size_t>(columns)));
+  std::vector<std::vector<unsigned>> cells(
+      static_cast<std::size_t>(rows), std::vector<unsigned>(static_cast<std::size_t>(columns)));
   for (std::size_t x = 0; x < curve.logs.size(); ++x) {
     if (!curve.logs[x]) continue;
     const int steps = 4 * rows - 1;
@@ -78,8 +78,8 @@ std::string terminal_curve(std::span<const float> losses, int columns, int rows)
   }
   std::string axis;
   for (int k = 0; k < columns; ++k) axis += "─";
-  return text + format("{:>9} └{}\n{:>11}step 1{:>{}}\n", "loss", axis, "", losses.size(),
-                       columns - 6);
+  return text +
+         format("{:>9} └{}\n{:>11}step 1{:>{}}\n", "loss", axis, "", losses.size(), columns - 6);
 }
 
 std::string svg_curve(std::span<const float> losses, const std::string& title) {
@@ -108,11 +108,12 @@ std::string svg_curve(std::span<const float> losses, const std::string& title) {
     points += format("{:.1f},{:.1f} ", kLeft + width * static_cast<double>(k) / last,
                      y_of(*curve.logs[k]));
   }
-  return svg + format(
-                   "<polyline points=\"{}\" fill=\"none\" stroke=\"#2563eb\" stroke-width=\"1.5\"/>\n"
-                   "<text x=\"{}\" y=\"{}\">step 1</text><text x=\"{}\" y=\"{}\" "
-                   "text-anchor=\"end\">step {}</text>\n</svg>\n",
-                   points, kLeft, kHeight - 14, kWidth - kRight, kHeight - 14, losses.size());
+  return svg +
+         format(
+             "<polyline points=\"{}\" fill=\"none\" stroke=\"#2563eb\" stroke-width=\"1.5\"/>\n"
+             "<text x=\"{}\" y=\"{}\">step 1</text><text x=\"{}\" y=\"{}\" "
+             "text-anchor=\"end\">step {}</text>\n</svg>\n",
+             points, kLeft, kHeight - 14, kWidth - kRight, kHeight - 14, losses.size());
 }
 
 }  // namespace hyperion::tools

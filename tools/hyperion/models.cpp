@@ -24,8 +24,7 @@ nn::Conv2d he_conv(const random::Key& key, std::int64_t in, std::int64_t out) {
 Mlp Mlp::create(const random::Key& key, ImageSize size) {
   constexpr std::int64_t kHidden = 512;
   const auto [hidden_key, out_key] = random::split<2>(key);
-  return {he_linear(hidden_key, size.height * size.width, kHidden),
-          last_linear(out_key, kHidden)};
+  return {he_linear(hidden_key, size.height * size.width, kHidden), last_linear(out_key, kHidden)};
 }
 
 Tensor Mlp::operator()(const Tensor& images) const {

@@ -37,15 +37,14 @@ std::string time_table(const RunReport& report) {
       time.total - time.data - time.record - time.compile - time.run - time.checkpoint;
   std::string text = "\nwhere the time went\n";
   const auto row = [&](const char* name, double seconds, const std::string& note) {
-    text += format("  {:<12}{:>9.3f} s {:>6.1f} %{}{}\n", name, seconds,
-                   100 * seconds / time.total, note.empty() ? "" : "   ", note);
+    text += format("  {:<12}{:>9.3f} s {:>6.1f} %{}{}\n", name, seconds, 100 * seconds / time.total,
+                   note.empty() ? "" : "   ", note);
   };
   row("load data", time.data, "");
   row("record", time.record, "");
   row("compile", time.compile,
-      format("{} functions, {} found on disk; {} after the first step",
-             report.compiled + report.from_disk, report.from_disk,
-             report.after_first_step.compiled));
+      format("{} functions compiled, {} found on disk; {} after the first step", report.compiled,
+             report.from_disk, report.after_first_step.compiled));
   row("run", time.run,
       format("{:.0f} images/s; {} system allocations after the first epoch",
              report.images_per_second, report.after_first_step.system_allocations));
@@ -58,7 +57,8 @@ std::string time_table(const RunReport& report) {
 std::string json_report(const TrainOptions& options, const Progress& progress,
                         const RunReport& report) {
   std::string text = format(
-      "{{\n  \"model\": {}, \"data\": {}, \"epochs\": {}, \"batch\": {}, \"lr\": {}, \"seed\": {},\n"
+      "{{\n  \"model\": {}, \"data\": {}, \"epochs\": {}, \"batch\": {}, \"lr\": {}, \"seed\": "
+      "{},\n"
       "  \"device\": {}, \"threads\": {}, \"parameters\": {},\n",
       quoted(options.model), quoted(options.data), options.epochs, options.batch,
       number(options.learning_rate.value_or(default_learning_rate(options.model))), options.seed,
@@ -77,7 +77,8 @@ std::string json_report(const TrainOptions& options, const Progress& progress,
   for (std::size_t k = 0; k < progress.epochs.size(); ++k) {
     const EpochRecord& epoch = progress.epochs[k];
     text += format(
-        "{}\n    {{\"loss\": {}, \"train_accuracy\": {}, \"test_loss\": {}, \"test_accuracy\": {}}}",
+        "{}\n    {{\"loss\": {}, \"train_accuracy\": {}, \"test_loss\": {}, \"test_accuracy\": "
+        "{}}}",
         k == 0 ? "" : ",", number(epoch.loss), number(epoch.train_accuracy),
         number(epoch.test_loss), number(epoch.test_accuracy));
   }

@@ -31,7 +31,7 @@ struct RunReport {
   TimeSpent time;
   SteadyState after_first_step;
   std::uint64_t compiled = 0;   // functions
-  std::uint64_t from_disk = 0;  // of those found on disk
+  std::uint64_t from_disk = 0;  // found on disk instead
   double images_per_second = 0;
 };
 

@@ -24,8 +24,8 @@ struct EpochRecord {
 // What is known after some steps.
 struct Progress {
   data::BatchPosition position;
-  std::vector<float> losses;   // one a step
-  std::int64_t right = 0;      // images of the current epoch classified right so far
+  std::vector<float> losses;  // one a step
+  std::int64_t right = 0;     // images of the current epoch classified right so far
   std::vector<EpochRecord> epochs;
 };
 

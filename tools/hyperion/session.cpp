@@ -113,7 +113,8 @@ class ModelSession : public Session {
   void save(const std::string& path, const std::vector<float>& losses,
             const checkpoints::Metadata& metadata) const override {
     const auto count = static_cast<std::int64_t>(losses.size());
-    checkpoints::save(path, SavedTraining<Model>{training_, from_vector(losses, {count})}, metadata);
+    checkpoints::save(path, SavedTraining<Model>{training_, from_vector(losses, {count})},
+                      metadata);
   }
 
   std::vector<float> load(const std::string& path, std::int64_t loss_count) override {
@@ -126,8 +127,7 @@ class ModelSession : public Session {
   void load_model(const std::string& path) override {
     SavedModel<Model> like;
     like.training.model = training_.model;
-    training_.model =
-        checkpoints::load(path, like, {.allow_unexpected = true}).training.model;
+    training_.model = checkpoints::load(path, like, {.allow_unexpected = true}).training.model;
   }
 
   std::int64_t parameter_count() const override { return tree::element_count(training_.model); }

@@ -42,6 +42,15 @@ std::uint64_t system_allocations() {
   return frontend::instance()->devices()[0].memory().allocations;
 }
 
+// Better now than after an hour of training.
+void require_folder_of(const std::string& path) {
+  if (path.empty()) return;
+  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  if (std::filesystem::is_directory(folder)) return;
+  throw Error(Status{Code::not_found, "there is no folder to write this file to", path,
+                     "create " + folder.string() + " first"});
+}
+
 class TrainRun {
  public:
   explicit TrainRun(const TrainOptions& options) : options_(options) {}
@@ -82,8 +91,7 @@ void TrainRun::open_data() {
   batches_.mean = dataset_.pixel_mean;
   batches_.deviation = dataset_.pixel_deviation;
   progress_.position.seed = options_.seed;
-  loader_ = value_or_throw(
-      data::BatchLoader::create(dataset_.train, batches_, progress_.position));
+  loader_ = value_or_throw(data::BatchLoader::create(dataset_.train, batches_, progress_.position));
 }
 
 void TrainRun::open_session() {
@@ -105,8 +113,8 @@ void TrainRun::open_session() {
                          "continue it with --resume, or use another checkpoint folder"});
     }
     progress_ = load_run(options_, *session_);
-    loader_ = value_or_throw(
-        data::BatchLoader::create(dataset_.train, batches_, progress_.position));
+    loader_ =
+        value_or_throw(data::BatchLoader::create(dataset_.train, batches_, progress_.position));
   }
   session_->prepare();
 }
@@ -118,7 +126,8 @@ void TrainRun::announce() const {
                    dataset_.test.labels.dims[0], device.name(), device.threads())
                 .c_str());
   if (!progress_.losses.empty()) {
-    std::puts(format("resumed after step {} of {}", progress_.losses.size(), total_steps()).c_str());
+    std::puts(
+        format("resumed after step {} of {}", progress_.losses.size(), total_steps()).c_str());
   }
   std::fflush(stdout);
 }
@@ -212,6 +221,8 @@ void TrainRun::report(double images_per_second) {
 }
 
 void TrainRun::run() {
+  require_folder_of(options_.json);
+  require_folder_of(options_.profile);
   runtime::Profiler& profiler = frontend::instance()->profiler();
   if (!options_.profile.empty()) profiler.start_capture();
   double images_per_second = 0;

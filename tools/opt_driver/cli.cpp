@@ -67,7 +67,7 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
       ->check(CLI::IsMember({"text", "json"}));
   switch (command) {
     case OptCommand::emit:
-      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, llvm or asm");
+      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, cpp, llvm or asm");
       app.add_option("--target", raw.config.target, "host, or a named CPU");
       app.add_flag("--fast", raw.config.fast, "also apply rules that hold only over the reals");
       add_module_options(app, raw);

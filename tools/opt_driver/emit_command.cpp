@@ -3,6 +3,7 @@
 // or text at their stage.
 #include <algorithm>
 
+#include "codegen/cpp/emit_cpp.hpp"
 #include "codegen/driver/compile.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/suggest.hpp"
@@ -20,6 +21,7 @@ struct Form {
 constexpr Form kForms[] = {{"groups", codegen::Stage::fused},
                            {"kernel", codegen::Stage::kernels},
                            {"llvm", codegen::Stage::llvm},
+                           {"cpp", codegen::Stage::kernels},
                            {"asm", codegen::Stage::assembly}};
 
 // The function to compile: the one named, or the module's last func, which can call all others.
@@ -30,15 +32,33 @@ Result<std::string> entry_of(const ir::Module& module, const OptConfig& config,
   return functions->back()->name;
 }
 
+void add_cpp(const ir::Module& kernels, Diagnostics& diagnostics, OptResult& result) {
+  const StatusOr<std::string> text = codegen::emit_cpp(kernels);
+  if (text)
+    result.output += *text;
+  else
+    diagnostics.error("opt.compile", text.error().text());
+}
+
+bool has_func(const ir::Module& module) {
+  return std::ranges::any_of(module.functions(),
+                             [](const auto& f) { return f->kind == ir::FunctionKind::func; });
+}
+
 void emit_section(const Section& section, const codegen::Stage stage,
                   const codegen::CpuTarget& target, const OptConfig& config,
                   Diagnostics& diagnostics, OptResult& result) {
   const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
+  const bool as_cpp = config.emit_as == "cpp";
+  // Kernels written by hand, or dumped before, are there already.
+  if (as_cpp && module != nullptr && !has_func(*module))
+    return add_cpp(*module, diagnostics, result);
   const Result<std::string> entry =
       module == nullptr ? failure() : entry_of(*module, config, diagnostics);
   if (!entry) return;
   codegen::StageListener listener{.wants_assembly = stage == codegen::Stage::assembly};
   listener.module = [&](codegen::Stage reached, const ir::Module& shown) {
+    if (reached == stage && as_cpp) return add_cpp(shown, diagnostics, result);
     if (reached == stage) result.output += ir::print(shown, {.locations = config.locations});
   };
   listener.text = [&](codegen::Stage reached, const std::string& shown) {
