@@ -1,16 +1,12 @@
 #include "codegen/cpp/emit_cpp.hpp"
 
 #include <cctype>
-#include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
 
+#include "codegen/cpp/cpp_scalars.hpp"
 #include "codegen/cpp/prelude.hpp"
-#include "ir/logic/scalar_program.hpp"
-#include "ir/ops/ops.hpp"
 #include "ir/support/format.hpp"
-#include "ir/text/element_text.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -19,148 +15,9 @@ using ir::Op;
 using ir::OpId;
 using ir::ValueId;
 
-bool has_cpp_type(DType dtype) {
-  return !is_complex(dtype) && dtype != DType::bf16 && dtype != DType::f8e4m3 &&
-         dtype != DType::f8e5m2;
-}
-
-std::string cpp_type(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return "double";
-    case DType::f32:
-      return "float";
-    case DType::f16:
-      return "_Float16";
-    case DType::bool_:
-      return "bool";
-    default:
-      return format("std::{}int{}_t", is_unsigned_integer(dtype) ? "u" : "", 8 * byte_size(dtype));
-  }
-}
-
-std::string cpp_type(Type type) {
-  if (type.rank() == 0) return cpp_type(type.dtype());
-  return format("Lanes<{}, {}>", cpp_type(type.dtype()), type.element_count());
-}
-
-std::string literal(DType dtype, const std::byte* bytes) {
-  const std::string text = ir::element_text(dtype, bytes);
-  if (is_floating(dtype)) {
-    if (std::isfinite(element_to_double(dtype, bytes))) {
-      return dtype == DType::f64   ? text
-             : dtype == DType::f32 ? text + "f"
-                                   : format("_Float16({}f)", text);
-    }
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes, byte_size(dtype));
-    return format("std::bit_cast<{}>(std::uint{}_t(0x{:x}))", cpp_type(dtype), 8 * byte_size(dtype),
-                  bits);
-  }
-  if (is_boolean(dtype)) return text;
-  if (text == "-9223372036854775808") return "std::numeric_limits<std::int64_t>::min()";
-  return format("{}({}{})", cpp_type(dtype), text, dtype == DType::u64 ? "u" : "");
-}
-
-// Float arithmetic reads best as operators; everything else is a function of the prelude.
-std::string primitive_text(ir::Primitive primitive, DType result, DType argument,
-                           const std::vector<std::string>& a, std::int64_t immediate) {
-  constexpr std::string_view comparisons[] = {"==", "!=", "<", "<=", ">", ">="};
-  const bool infix = is_floating(argument);
-  switch (primitive) {
-    case ir::Primitive::add:
-      if (infix) return format("({} + {})", a[0], a[1]);
-      break;
-    case ir::Primitive::sub:
-      if (infix) return format("({} - {})", a[0], a[1]);
-      break;
-    case ir::Primitive::mul:
-      if (infix) return format("({} * {})", a[0], a[1]);
-      break;
-    case ir::Primitive::div:
-      if (infix) return format("({} / {})", a[0], a[1]);
-      break;
-    case ir::Primitive::compare:
-      return format("({} {} {})", a[0], comparisons[static_cast<std::size_t>(immediate)], a[1]);
-    case ir::Primitive::select:
-      return format("({} ? {} : {})", a[0], a[1], a[2]);
-    case ir::Primitive::cast:
-      return format("cast<{}>({})", cpp_type(result), a[0]);
-    case ir::Primitive::bitcast:
-      return format("std::bit_cast<{}>({})", cpp_type(result), a[0]);
-    default:
-      break;
-  }
-  constexpr std::string_view names[] = {
-      "none",
-#define HYP_PRIMITIVE(name, arity, semantics) #name,
-#include "ir/logic/primitives.def"
-#undef HYP_PRIMITIVE
-  };
-  return format("{}({})", names[static_cast<std::size_t>(primitive)], fmt::join(a, ", "));
-}
-
-// The scalar functions that kernels call, each a function of its own in front of them.
-class ScalarFunctions {
- public:
-  // The text that applies `op` to scalars.
-  std::string apply(const Op& op, const std::vector<DType>& dtypes, DType result,
-                    const std::vector<std::string>& a) {
-    const std::int64_t immediate =
-        op.is("compare") ? ir::ops::comparison_code(op.attributes.text("direction")) : 0;
-    bool small = result == DType::f16;
-    for (DType dtype : dtypes) small |= dtype == DType::f16;
-    const ir::Primitive primitive = op.definition->primitive;
-    if (primitive != ir::Primitive::none && !small)
-      return primitive_text(primitive, result, dtypes.back(), a, immediate);
-    std::string name = format("{}_{}", op.name(), dtype_name(result));
-    for (DType dtype : dtypes) name += dtype == result ? "" : format("_{}", dtype_name(dtype));
-    if (immediate != 0) name += "_" + op.attributes.text("direction");
-    if (known_.insert(name).second) {
-      text_ += function(name, ir::scalar_program(*op.definition, dtypes, result, immediate));
-    }
-    return format("{}({})", name, fmt::join(a, ", "));
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  static std::string function(const std::string& name, const ir::ScalarProgram& program) {
-    const auto count = static_cast<std::int32_t>(program.arguments.size());
-    const auto value = [&](std::int32_t v) {
-      return v < count ? format("x{}", v) : format("t{}", v - count);
-    };
-    std::vector<std::string> parameters;
-    for (std::int32_t k = 0; k < count; ++k) {
-      parameters.push_back(
-          format("{} x{}", cpp_type(program.arguments[static_cast<std::size_t>(k)]), k));
-    }
-    std::string out = format("\n{} {}({}) {{\n", cpp_type(program.dtype_of(program.result)), name,
-                             fmt::join(parameters, ", "));
-    std::int32_t number = count;
-    for (const ir::ScalarInstruction& one : program.instructions) {
-      std::vector<std::string> arguments;
-      DType argument = one.dtype;
-      for (std::int32_t v : one.args) {
-        if (v < 0) continue;
-        arguments.push_back(value(v));
-        argument = program.dtype_of(v);
-      }
-      const std::string text =
-          one.primitive == ir::Primitive::none
-              ? literal(one.dtype, reinterpret_cast<const std::byte*>(&one.bits))
-              : primitive_text(one.primitive, one.dtype, argument, arguments, one.bits);
-      out += format("  const {} {} = {};\n", cpp_type(one.dtype), value(number++), text);
-    }
-    return out + format("  return {};\n}}\n", value(program.result));
-  }
-
-  std::set<std::string> known_;
-  std::string text_;
-};
-
 class KernelTranslator {
  public:
-  KernelTranslator(const ir::Function& kernel, ScalarFunctions& scalars)
+  KernelTranslator(const ir::Function& kernel, CppScalarFunctions& scalars)
       : kernel_(kernel), scalars_(scalars) {}
 
   StatusOr<std::string> run() {
@@ -235,7 +92,7 @@ class KernelTranslator {
       const LiteralPtr& value = op.attributes.literal("value");
       if (!value->is_splat()) return define(op.results[0], elements(*value));
       return define_lanes(op.results[0],
-                          literal(value->type().dtype(), value->stored_bytes().data()));
+                          cpp_literal(value->type().dtype(), value->stored_bytes().data()));
     }
     if (op.is("broadcast")) return define_lanes(op.results[0], lane(op.operands[0]));
     if (op.is("load")) return load(op);
@@ -254,7 +111,7 @@ class KernelTranslator {
   static std::string elements(const Literal& value) {
     std::vector<std::string> out;
     for (std::int64_t l = 0; l < value.type().element_count(); ++l) {
-      out.push_back(literal(value.type().dtype(), value.element(l).data()));
+      out.push_back(cpp_literal(value.type().dtype(), value.element(l).data()));
     }
     return format("{{{{{}}}}}", fmt::join(out, ", "));
   }
@@ -311,11 +168,11 @@ class KernelTranslator {
     const ir::Monoid monoid = *ir::parse_monoid(op.attributes.text("kind"));
     const std::uint64_t identity = ir::identity_bits(monoid, type);
     const std::string combined =
-        primitive_text(ir::combine_op(monoid).primitive, type, type, {"a", "b"}, 0);
+        cpp_primitive(ir::combine_op(monoid).primitive, type, type, {"a", "b"}, 0);
     define(op.results[0],
            format("reduce_{}({}, {}, [](auto a, auto b) {{ return {}; }})",
                   op.attributes.text("order"), name(op.operands[0]),
-                  literal(type, reinterpret_cast<const std::byte*>(&identity)), combined));
+                  cpp_literal(type, reinterpret_cast<const std::byte*>(&identity)), combined));
   }
 
   void loop(const Op& op) {
@@ -462,7 +319,7 @@ class KernelTranslator {
   }
 
   const ir::Function& kernel_;
-  ScalarFunctions& scalars_;
+  CppScalarFunctions& scalars_;
   std::map<ValueId, std::string> names_;
   std::set<std::string> taken_;
   std::string out_, refused_;
@@ -473,7 +330,7 @@ class KernelTranslator {
 }  // namespace
 
 StatusOr<std::string> emit_cpp(const ir::Module& module) {
-  ScalarFunctions scalars;
+  CppScalarFunctions scalars;
   std::string kernels;
   for (const auto& function : module.functions()) {
     if (function->kind != ir::FunctionKind::kernel) continue;

@@ -218,6 +218,6 @@ inline constexpr std::string_view kCppPrelude =
             if (place < 0 || place % input_dilation != 0 || place / input_dilation >= input) return -1;
             return place / input_dilation;
           }
-)cpp";
+    )cpp";
 
 }  // namespace hyperion::codegen
