@@ -217,7 +217,7 @@ module @m {
     ids.push_back(d.id + ":" + std::to_string(d.range.line));
   EXPECT_EQ(ids, (std::vector<std::string>{"parse.unknown_op:4", "parse.unknown_value:6",
                                            "parse.type_mismatch:7", "op.attribute:8",
-                                           "parse.syntax:14"}));
+                                           "parse.syntax:13"}));
 }
 
 TEST(Parse, DeepNestingAndLongListsEndInAnErrorOrAModule) {
