@@ -5,9 +5,7 @@ namespace hyperion::ir::ops {
 namespace {
 
 Value window_sums(Value x, const Attributes& attributes) {
-  Builder& b = *x.builder;
-  const Value windows = pooled_windows(x, b.zeros(Type::scalar(x.dtype())), attributes);
-  return b.reduce(windows, Monoid::sum, window_axes(windows, attributes));
+  return reduce_windows(x, x.builder->zeros(Type::scalar(x.dtype())), Monoid::sum, attributes);
 }
 
 }  // namespace

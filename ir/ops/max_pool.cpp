@@ -15,8 +15,7 @@ OpDefinition op_max_pool() {
     const std::uint64_t bits = identity_bits(Monoid::maximum, x.dtype());
     const auto lowest = std::as_bytes(std::span(&bits, 1)).first(byte_size(x.dtype()));
     const Value padding = b.constant(Literal::splat(Type::scalar(x.dtype()), lowest));
-    const Value windows = pooled_windows(x, padding, c.attributes);
-    return only(b.reduce(windows, Monoid::maximum, window_axes(windows, c.attributes)));
+    return only(reduce_windows(x, padding, Monoid::maximum, c.attributes));
   };
   op.example = "max_pool %x {dilations = [1, 1], padding_high = [0, 0], padding_low = [0, 0], strides = [2, 2], window = [2, 2]}";
   return op;

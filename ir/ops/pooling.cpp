@@ -55,25 +55,60 @@ InferResult infer_pooling(const InferContext& c) {
   return std::vector{x.with_dims(dims)};
 }
 
-Value pooled_windows(Value x, Value value, const Attributes& a) {
+namespace {
+
+// Windows that lie side by side, as in most pooling layers: each element is in at most one of them.
+bool tiles_input(Value x, const Attributes& a, const Integers& axes) {
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const bool side_by_side = a.integers("strides")[k] == a.integers("window")[k] && a.integers("dilations")[k] == 1;
+    const bool padded = a.integers("padding_low")[k] != 0 || a.integers("padding_high")[k] != 0;
+    if (!side_by_side || padded || !x.dim(static_cast<int>(axes[k])).is_static()) return false;
+  }
+  return x.rank() + std::ssize(axes) <= kMaxRank;
+}
+
+// Cutting the axes is then a view, and so is its transpose: gradients need no sums over windows.
+Value reduce_tiles(Value x, Monoid monoid, const Attributes& a, const Integers& axes) {
+  Builder& b = *x.builder;
+  Integers limits, window_axes;
+  Dims cut;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const auto found = std::ranges::find(axes, axis);
+    if (found == axes.end()) {
+      limits.push_back(x.dim(axis).is_static() ? x.dim(axis).value() : -1);
+      cut.push_back(x.dim(axis));
+      continue;
+    }
+    const std::int64_t window = a.integers("window")[at(found - axes.begin())];
+    const std::int64_t count = x.dim(axis).value() / window;
+    limits.push_back(count * window);
+    window_axes.push_back(std::ssize(cut) + 1);
+    cut.insert(cut.end(), {Dim(count), Dim(window)});
+  }
+  bool whole = true;
+  for (int axis = 0; axis < x.rank(); ++axis) whole &= limits[at(axis)] == -1 || Dim(limits[at(axis)]) == x.dim(axis);
+  if (!whole) x = b.slice(x, Integers(limits.size(), 0), limits);
+  return b.reduce(b.reshape(x, cut), monoid, window_axes);
+}
+
+}  // namespace
+
+Value reduce_windows(Value x, Value padding, Monoid monoid, const Attributes& a) {
   Builder& b = *x.builder;
   const Integers axes = spatial_axes(a);
+  if (tiles_input(x, a, axes)) return reduce_tiles(x, monoid, a, axes);
   Integers low(at(x.rank()), 0), high = low;
   for (std::size_t k = 0; k < axes.size(); ++k) {
     low[at(axes[k])] = a.integers("padding_low")[k];
     high[at(axes[k])] = a.integers("padding_high")[k];
   }
   const bool padded = low != Integers(low.size(), 0) || high != Integers(high.size(), 0);
-  if (padded) x = b.apply("pad", {x, value}, {{"low", low}, {"high", high}, {"interior", Integers(low.size(), 0)}});
-  return b.apply("sliding_window", {x}, {{"axes", axes},
-                                         {"sizes", a.integers("window")},
-                                         {"strides", a.integers("strides")},
-                                         {"dilations", a.integers("dilations")}});
-}
-
-Integers window_axes(Value windows, const Attributes& attributes) {
-  const std::int64_t count = std::ssize(attributes.integers("window"));
-  return counting(windows.rank() - count, count);
+  if (padded) x = b.apply("pad", {x, padding}, {{"low", low}, {"high", high}, {"interior", Integers(low.size(), 0)}});
+  const Value windows = b.apply("sliding_window", {x}, {{"axes", axes},
+                                                        {"sizes", a.integers("window")},
+                                                        {"strides", a.integers("strides")},
+                                                        {"dilations", a.integers("dilations")}});
+  return b.reduce(windows, monoid, counting(windows.rank() - std::ssize(axes), std::ssize(axes)));
 }
 
 }  // namespace hyperion::ir::ops
