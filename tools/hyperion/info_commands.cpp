@@ -30,9 +30,13 @@ std::string moment(std::int64_t seconds) {
 }  // namespace
 
 void list_devices() {
+  const codegen::CpuTarget target = codegen::host_target();
   for (const runtime::Device& device : frontend::instance()->devices()) {
-    print(format("{}  {} threads, {}\n", device.name(), device.threads(),
-                 codegen::host_target().key()));
+    const runtime::HostInfo& host = device.info();
+    print(format("{}  {}, {} threads, {:.1f} GiB, {} with vectors of {} bits\n", device.name(),
+                 host.name, device.threads(),
+                 static_cast<double>(host.memory_bytes) / (1024.0 * 1024 * 1024), target.cpu,
+                 target.vector_bits));
   }
 }
 
@@ -59,6 +63,6 @@ void clear_cache() {
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
 
-void print_version() { print(format("hyperion 0.1.0 ({})\n", codegen::host_target().key())); }
+void print_version() { print(format("hyperion {}\n", HYPERION_VERSION)); }
 
 }  // namespace hyperion::tools

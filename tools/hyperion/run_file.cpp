@@ -109,7 +109,7 @@ std::string checkpoint_path(const std::string& folder) {
   return (std::filesystem::path(folder) / "checkpoint.safetensors").string();
 }
 
-double default_learning_rate(const std::string& model) { return model == "cnn" ? 0.02 : 0.05; }
+double default_learning_rate(const std::string& model) { return model == "cnn" ? 0.03 : 0.05; }
 
 data::ImageDataset load_dataset(const std::string& data, std::int64_t limit) {
   if (limit == 0) return value_or_throw(data::load_images(data));
