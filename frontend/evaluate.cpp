@@ -114,7 +114,11 @@ class ExecutableCache {
 
   std::shared_ptr<Executable> find_or_load(std::unique_ptr<ir::Function> function, Location where) {
     const Hash128 hash = ir::structural_hash(*function);
-    const std::uint64_t key = hash_combine(hash.low, static_cast<std::uint64_t>(engine_options().kind) * 2 + engine_options().fast);
+    // An executable belongs to the engine and the instance that made it; it keeps its instance alive.
+    const std::uint64_t maker =
+        hash_combine(reinterpret_cast<std::uintptr_t>(instance().get()),
+                     static_cast<std::uint64_t>(engine_options().kind) * 2 + engine_options().fast);
+    const std::uint64_t key = hash_combine(hash.low, maker);
     if (const auto found = index_.find(key); found != index_.end() &&
         found->second->hash == hash && ir::structurally_equal(*found->second->function, *function)) {
       entries_.splice(entries_.begin(), entries_, found->second);
