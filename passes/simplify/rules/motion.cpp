@@ -11,8 +11,9 @@ rule map.transpose_both : B        *f(transpose(%x) {permutation = p}, transpose
 rule map.transpose_all : B         *f(transpose(%x) {permutation = p}, transpose(%y) {permutation = p}, transpose(%z) {permutation = p}) => transpose(*f(%x, %y, %z)) {permutation = p}
 rule map.transpose_splat : B       *f(transpose(%x) {permutation = p}, %c) => transpose(*f(%x, like(%c, %x))) {permutation = p}    if splat(%c)
 rule map.splat_transpose : B       *f(%c, transpose(%x) {permutation = p}) => transpose(*f(like(%c, %x), %x)) {permutation = p}    if splat(%c)
-rule map.transpose_broadcast : B   *f(transpose(%x) {permutation = p}, broadcast(%y) {shape = s, dims = d}) => transpose(*f(%x, broadcast(%y) {shape = gather(s, inverse(p)), dims = transposed_dims(d, inverse(p))})) {permutation = p}
-rule map.broadcast_transpose : B   *f(broadcast(%y) {shape = s, dims = d}, transpose(%x) {permutation = p}) => transpose(*f(broadcast(%y) {shape = gather(s, inverse(p)), dims = transposed_dims(d, inverse(p))}, %x)) {permutation = p}
+rule map.transpose_broadcast : B   *f(transpose(%x) {permutation = p}, broadcast(%y) {shape = s, dims = d}) => transpose(*f(%x, broadcast(transpose(%y) {permutation = transposed_order(d, inverse(p))}) {shape = gather(s, inverse(p)), dims = transposed_dims(d, inverse(p))})) {permutation = p}
+rule map.broadcast_transpose : B   *f(broadcast(%y) {shape = s, dims = d}, transpose(%x) {permutation = p}) => transpose(*f(broadcast(transpose(%y) {permutation = transposed_order(d, inverse(p))}) {shape = gather(s, inverse(p)), dims = transposed_dims(d, inverse(p))}, %x)) {permutation = p}
+rule reshape.transposed : B        reshape(transpose(%x) {permutation = p}) {shape = s} => transpose(reshape(%x) {shape = regrouped_shape(p, s, %x)}) {permutation = regrouped_permutation(p, s, %x)}
 rule map.reshape : B               *f(reshape(%x) {shape = s}) => reshape(*f(%x)) {shape = s}
 rule map.reshape_both : B          *f(reshape(%x) {shape = s}, reshape(%y) {shape = s}) => reshape(*f(%x, %y)) {shape = s}    if same_shape(%x, %y)
 rule map.reshape_splat : B         *f(reshape(%x) {shape = s}, %c) => reshape(*f(%x, like(%c, %x))) {shape = s}    if splat(%c)
