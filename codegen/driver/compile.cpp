@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/plan_builder.hpp"
 #include "codegen/llvm/jit.hpp"
 #include "ir/support/format.hpp"
@@ -127,6 +128,8 @@ std::vector<std::string> entered_functions(const ir::Module& module, const std::
 
 }  // namespace
 
+std::string producer(std::string_view target_key) { return format("hyperion codegen {}, {}", code_version(), target_key); }
+
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options,
                                   const StageListener& listener) {
   const auto show = [&](Stage stage) {
@@ -151,7 +154,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
 
   // From here on every value has an address.
   runtime::Module out;
-  out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
+  out.producer = producer(options.target.key());
   PlanBuilder plans(module, compiler.groups(), out);
   plans.add_entry(entry);
   if (listener.wants_assembly) {

@@ -43,7 +43,4 @@ struct StageListener {
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options = {},
                                   const StageListener& listener = {});
 
-// Changes whenever generated code or plans may change for the same input: part of every cache key.
-inline constexpr int kCodegenVersion = 1;
-
 }  // namespace hyperion::codegen
