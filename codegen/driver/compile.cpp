@@ -43,7 +43,7 @@ StatusOr<> check_compilable(const Function& function) {
   return {};
 }
 
-StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
+StatusOr<> run_passes(ir::Module& module, const DriverOptions& options, const StageListener& listener) {
   Diagnostics diagnostics;
   passes::Pipeline pipeline = options.fast ? passes::fast_pipeline() : passes::strict_pipeline();
   if (!options.pipeline.empty()) {
@@ -51,7 +51,7 @@ StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
-  if (!passes::run(pipeline, module, diagnostics)) return std::unexpected(from(diagnostics));
+  if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) return std::unexpected(from(diagnostics));
   return {};
 }
 
@@ -136,7 +136,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
     if (listener.module) listener.module(stage, module);
   };
   // Fold and simplify while ops are whole, so that each value exists once.
-  HYP_TRY_VOID(run_passes(module, options));
+  HYP_TRY_VOID(run_passes(module, options, listener));
   show(Stage::passes);
   const std::vector<std::string> functions = entered_functions(module, entry);
   for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
