@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/plan_builder.hpp"
 #include "codegen/llvm/jit.hpp"
 #include "ir/support/format.hpp"
@@ -45,7 +46,7 @@ StatusOr<> check_compilable(const Function& function) {
   return {};
 }
 
-StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
+StatusOr<> run_passes(ir::Module& module, const DriverOptions& options, const StageListener& listener) {
   Diagnostics diagnostics;
   passes::Pipeline pipeline = options.fast ? passes::fast_pipeline() : passes::strict_pipeline();
   if (!options.pipeline.empty()) {
@@ -53,7 +54,7 @@ StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
-  if (!passes::run(pipeline, module, diagnostics)) return std::unexpected(from(diagnostics));
+  if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) return std::unexpected(from(diagnostics));
   return {};
 }
 
@@ -131,13 +132,15 @@ std::vector<std::string> entered_functions(const ir::Module& module, const std::
 
 }  // namespace
 
+std::string producer(std::string_view target_key) { return format("hyperion codegen {}, {}", code_version(), target_key); }
+
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options,
                                   const StageListener& listener) {
   const auto show = [&](Stage stage) {
     if (listener.module) listener.module(stage, module);
   };
   // Fold and simplify while ops are whole, so that each value exists once.
-  HYP_TRY_VOID(run_passes(module, options));
+  HYP_TRY_VOID(run_passes(module, options, listener));
   show(Stage::passes);
   const std::vector<std::string> functions = entered_functions(module, entry);
   for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
@@ -155,7 +158,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
 
   // From here on every value has an address.
   runtime::Module out;
-  out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
+  out.producer = producer(options.target.key());
   PlanBuilder plans(module, compiler.groups(), out);
   plans.add_entry(entry);
   if (listener.wants_assembly) {
