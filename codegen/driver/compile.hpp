@@ -44,6 +44,6 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
                                   const StageListener& listener = {});
 
 // Changes whenever generated code or plans may change for the same input: part of every cache key.
-inline constexpr int kCodegenVersion = 1;
+inline constexpr int kCodegenVersion = 2;
 
 }  // namespace hyperion::codegen
