@@ -16,6 +16,9 @@ using ir::Function;
 using ir::Op;
 using ir::OpId;
 
+// A result of this many times the second-level cache is not read back from a cache by whoever wants it next.
+constexpr std::int64_t kStreamingL2s = 8;
+
 Status from(const Diagnostics& diagnostics) {
   return {Code::invalid_argument, diagnostics.render(), {}, {}};
 }
@@ -89,7 +92,8 @@ class GroupCompiler {
       groups_[group.name] = groups_.at(twin->second);
       return {};
     }
-    Lowered lowered = lower_group(group, {.vector_bytes = options_.target.vector_bits / 8});
+    Lowered lowered = lower_group(group, {.vector_bytes = options_.target.vector_bits / 8,
+                                          .streaming_bytes = kStreamingL2s * options_.target.l2_bytes});
     lowered.kernel->name = module_.unique_name(lowered.kernel->name);
     Function& kernel = module_.add(std::move(lowered.kernel));
     HYP_TRY(EmittedKernel emitted, emit_kernel(code_.part_for(kernel), kernel, kernel.name, lowered.tiles, options_.threads));

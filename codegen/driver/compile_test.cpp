@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -133,6 +134,44 @@ TEST(Compile, DotWithEpilogue) {
     return %4
   }
 )");
+}
+
+// How many kernels of the compiled module hold `op`.
+int kernels_with(const std::string& body, std::string_view op) {
+  Diagnostics diagnostics;
+  auto module = ir::parse("hyperion 1\nmodule @m {\n" + body + "}\n", "test.hir", diagnostics);
+  if (!module) return -1;
+  if (!compile(**module, "f", {})) return -1;
+  int count = 0;
+  for (const auto& function : (*module)->functions()) {
+    if (function->kind != ir::FunctionKind::kernel) continue;
+    count += std::ranges::any_of(function->ops(), [&](ir::OpId id) { return function->op(id).is(op); });
+  }
+  return count;
+}
+
+// What a contraction reads has its result's shape here, which must not draw it into the contraction's own kernel.
+TEST(Compile, OperandsOfTheResultsShapeStayOutside) {
+  const std::string square = R"(  func @f(%x: f32[24, 24], %w: f32[24, 24]) -> f32[24, 24] {
+    %0 = exp %x : f32[24, 24]
+    %1 = dot %0, %w {lhs_contract = [1], rhs_contract = [0]} : f32[24, 24]
+    %2 = add %1, %0 : f32[24, 24]
+    return %2
+  }
+)";
+  expect_compiled_as_interpreted(square);
+  EXPECT_EQ(kernels_with(square, "contract"), 1);
+  const std::string same = R"(  func @f(%x: f32[2, 4, 7, 7], %w: f32[4, 4, 3, 3]) -> f32[2, 4, 7, 7] {
+    %z = constant 0.0 : f32[2, 4, 7, 7]
+    %0 = max %x, %z : f32[2, 4, 7, 7]
+    %1 = conv %0, %w {dilations = [1, 1], strides = [1, 1], padding_low = [1, 1], padding_high = [1, 1]} : f32[2, 4, 7, 7]
+    %2 = max %1, %z : f32[2, 4, 7, 7]
+    %3 = add %2, %x : f32[2, 4, 7, 7]
+    return %3
+  }
+)";
+  expect_compiled_as_interpreted(same);
+  EXPECT_EQ(kernels_with(same, "convolve"), 1);
 }
 
 TEST(Compile, DotLayouts) {

@@ -8,6 +8,7 @@
 #include "codegen/llvm/emit_primitive.hpp"
 #include "ir/ops/ops.hpp"
 #include "ir/support/format.hpp"
+#include "llvm/IR/IntrinsicsX86.h"
 
 namespace hyperion::codegen {
 namespace {
@@ -19,6 +20,7 @@ using ir::ValueId;
 using llvm::Value;
 
 constexpr std::int64_t kScratchAlignment = 64;
+constexpr std::uint64_t kCacheLine = 64;
 
 bool is_anchor(const Op& op) { return op.is("contract") || op.is("convolve"); }
 
@@ -33,6 +35,7 @@ class BlockEmitter {
   void set_scratch(Value* scratch) { scratch_ = scratch; }
   void set_implicit_mask(Value* mask) { implicit_mask_ = mask; }
   std::int64_t scratch_bytes() const { return scratch_bytes_; }
+  bool has_streaming_stores() const { return has_streaming_stores_; }
 
   // Emits the ops of a block; returns the operands of its terminator.
   std::vector<Value*> emit_block(BlockId block) {
@@ -186,6 +189,12 @@ class BlockEmitter {
       b_.CreateMaskedScatter(value, pointer, align, mask);
     } else if (mask != nullptr && width != 0) {
       b_.CreateMaskedStore(value, pointer, align, mask);
+    } else if (op.attributes.boolean("streaming")) {
+      llvm::StoreInst* store = b_.CreateAlignedStore(value, pointer, llvm::Align(kCacheLine));
+      llvm::LLVMContext& context = b_.getContext();
+      store->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                         llvm::MDNode::get(context, llvm::ConstantAsMetadata::get(b_.getInt32(1))));
+      has_streaming_stores_ = true;
     } else {
       b_.CreateAlignedStore(value, pointer, align);
     }
@@ -256,6 +265,7 @@ class BlockEmitter {
   Value* scratch_ = nullptr;
   Value* implicit_mask_ = nullptr;
   std::int64_t scratch_bytes_ = 0;
+  bool has_streaming_stores_ = false;
 };
 
 Value* buffer_pointer(llvm::IRBuilderBase& b, Value* table, std::size_t index) {
@@ -277,6 +287,10 @@ EmittedKernel emit_loops(IrModule& unit, const ir::Function& kernel, const std::
   emitter.set_tile_range(function->getArg(1), function->getArg(2));
   emitter.set_scratch(function->getArg(3));
   emitter.emit_block(kernel.body());
+  // x86 orders streaming stores with nothing but a fence; the one that hands the tile back does not count.
+  if (emitter.has_streaming_stores() && unit.target().architecture == Architecture::x86_64) {
+    b.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
+  }
   b.CreateRetVoid();
   return {.launches = {{symbol, tiles, emitter.scratch_bytes()}}, .workspace_bytes = 0, .schedule = {}};
 }

@@ -72,8 +72,8 @@ class KernelWriter {
   // Every access number `input` reads this value, wherever it reads.
   void define_access(int input, ir::Value value) { defined_accesses_[input] = value; }
 
-  // Stores the element of `term` at linear offset `offset` of `buffer`.
-  void store(ir::TermId term, ir::ValueId buffer, ir::TermId offset);
+  // Stores the element of `term` at linear offset `offset` of `buffer`; `streaming`: past the caches.
+  void store(ir::TermId term, ir::ValueId buffer, ir::TermId offset, bool streaming = false);
 
   // From now on the first lane loop that computes `term` also keeps it in scratch memory for the later ones.
   void keep(ir::TermId term, std::int64_t extent);

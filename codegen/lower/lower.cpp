@@ -21,11 +21,14 @@ using ir::TermPool;
 using ir::Value;
 using ir::VariableId;
 
-// One vector loop iteration handles this many registers, so that independent instructions overlap.
+// One vector loop iteration handles this many registers, so that independent instructions overlap. Polynomials are long
+// chains: the processor's window holds too few iterations of them to stay busy, unless each brings several chains.
 constexpr int kRegistersPerVector = 2;
+constexpr int kRegistersPerExpensiveVector = 4;
 // A 1-D loop is cut into tiles of this many elements: large enough to hide the cost of claiming a tile, small enough to
 // balance two threads on a tensor of a few thousand elements.
 constexpr std::int64_t kFlatTile = 4096;
+constexpr std::int64_t kCacheLine = 64;
 
 // The loop nest of a map: its axes, and each output as a term over one set of variables.
 struct Nest {
@@ -214,7 +217,18 @@ class MapLowering {
     std::size_t widest = 1;
     for (const Type& type : composed_.output_types) widest = std::max(widest, byte_size(type.dtype()));
     const int native = target_.vector_bytes / static_cast<int>(std::max<std::size_t>(widest, 4));
-    return native * kRegistersPerVector;
+    return native * (is_expensive() ? kRegistersPerExpensiveVector : kRegistersPerVector);
+  }
+
+  bool is_expensive() const {
+    bool found = false;
+    std::set<TermId> seen;
+    for (const Nest::Output& output : nest_.outputs) {
+      for_each_term(pool_, output.body, seen, [&](TermId, const Term& term) {
+        found |= term.kind == TermKind::scalar && term.function->is_expensive;
+      });
+    }
+    return found;
   }
 
   // Vectors run along the last variable unless a long row reduction depends on it.
@@ -315,6 +329,10 @@ class MapLowering {
   void write_vectors(KernelWriter& writer, const std::vector<ir::ValueId>& results, Value tile, bool cut,
                      std::int64_t pieces, std::int64_t length) {
     ir::Builder& b = writer.builder();
+    write_row_values(writer);
+    const int lanes = static_cast<int>(std::min<std::int64_t>(
+        lanes_for(length), static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))));
+    const bool even = length % lanes == 0;
     const auto body = [&](std::span<const Value>) -> std::vector<Value> {
       // Everything is read before anything is written, so that an output may take the place of an input.
       for (const Nest::Output& output : nest_.outputs) {
@@ -322,12 +340,12 @@ class MapLowering {
       }
       for (std::size_t k = 0; k < nest_.outputs.size(); ++k) {
         const Nest::Output& output = nest_.outputs[k];
-        if (output.depth == nest_.variables.size()) writer.store(output.body, results[k], output.offset);
+        if (output.depth != nest_.variables.size()) continue;
+        const bool streams = even && streams_to_memory(composed_.output_types[k], length, lanes);
+        writer.store(output.body, results[k], output.offset, streams);
       }
       return {};
     };
-    const int lanes = static_cast<int>(std::min<std::int64_t>(
-        lanes_for(length), static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))));
     if (!cut) {
       writer.for_lanes(nest_.variables.back(), writer.constant_index(0), writer.constant_index(length), length,
                        lanes, {}, body);
@@ -337,7 +355,6 @@ class MapLowering {
       const Value begin = b.apply("mul", {piece, writer.constant_index(kFlatTile)});
       const Value end = b.apply("min", {b.apply("add", {begin, writer.constant_index(kFlatTile)}),
                                         writer.constant_index(length)});
-      const bool even = length % lanes == 0;
       if (even) {
         writer.for_even_lanes(nest_.variables.back(), begin, end, lanes, body);
       } else {
@@ -345,6 +362,37 @@ class MapLowering {
       }
     }
     writer.kept_terms_are_complete();
+  }
+
+  // What the vector loop needs of its row (a maximum, a sum) is computed before the loop opens, so that values it keeps on
+  // the way are there when the loop wants them. A row value under a guard waits: its loads need the guard.
+  void write_row_values(KernelWriter& writer) {
+    std::set<TermId> seen;
+    std::vector<TermId> stack;
+    for (const Nest::Output& output : nest_.outputs) {
+      if (output.depth == nest_.variables.size()) stack.push_back(output.body);
+    }
+    while (!stack.empty()) {
+      const TermId id = stack.back();
+      stack.pop_back();
+      if (!seen.insert(id).second) continue;
+      const Term term = pool_[id];
+      if (term.kind == TermKind::reduce) {
+        std::set<TermId> inner;
+        if (term.order == ir::Order::lanes && !mentions(pool_, id, nest_.variables.back(), inner)) writer.element(id);
+      } else if (term.kind == TermKind::scalar) {
+        stack.insert(stack.end(), term.args.begin(), term.args.end());
+      }
+    }
+  }
+
+  // A result too large for the caches is written past them: a cached store would first read the line it overwrites.
+  // Such stores are of whole lines only.
+  bool streams_to_memory(Type type, std::int64_t length, int lanes) const {
+    const auto line = [&](std::int64_t elements) {
+      return elements * static_cast<std::int64_t>(byte_size(type.dtype())) % kCacheLine == 0;
+    };
+    return target_.streaming_bytes > 0 && static_cast<std::int64_t>(type.bytes()) >= target_.streaming_bytes && line(length) && line(lanes);
   }
 
   // Reductions down columns keep their sums in registers while rows stream by: more columns at once, fewer passes.
