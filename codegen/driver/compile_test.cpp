@@ -235,5 +235,48 @@ TEST(Compile, EmptyTensors) {
 )");
 }
 
+// Kernels enough for several objects, contractions among them, all of them different.
+std::string many_kernels() {
+  std::string text = "hyperion 1\nmodule @m {\nfunc @f(%x0: f32[4, 4]) -> f32[4, 4] {\n";
+  for (int k = 0; k < 24; ++k) {
+    text += format("  %y{0} = mul %x{0}, {1}.5\n  %t{0} = tanh %y{0}\n", k, k);
+    text += format("  %x{0} = dot %t{1}, %x{1} {{lhs_batch = [], rhs_batch = [], lhs_contract = [1], rhs_contract = [0]}}\n",
+                   k + 1, k);
+  }
+  return text + "  return %x24\n}\n}\n";
+}
+
+TEST(Compile, DealsKernelsOutToSeveralObjectsTheSameWayEveryTime) {
+  Diagnostics diagnostics;
+  const auto module = ir::parse(many_kernels(), "test.hir", diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  std::vector<std::byte> first;
+  for (int repetition = 0; repetition < 3; ++repetition) {
+    const auto compiled = compile(*(*module)->clone(), "f");
+    ASSERT_TRUE(compiled) << compiled.error().text();
+    EXPECT_GT(compiled->objects.size(), 2u);
+    const std::vector<std::byte> bytes = compiled->serialize();
+    if (repetition == 0) first = bytes;
+    EXPECT_EQ(bytes, first);
+  }
+}
+
+TEST(Compile, RunsWhatSeveralObjectsHold) {
+  std::string text = many_kernels();
+  text = text.substr(text.find("func"));
+  expect_compiled_as_interpreted(text.substr(0, text.rfind('}')));
+}
+
+TEST(Compile, LeavesOutWhatTheEntryDoesNotReach) {
+  Diagnostics diagnostics;
+  const auto module = ir::parse(
+      "hyperion 1\nmodule @m {\nfunc @f(%x: f32[4]) -> f32[4] {\n  %y = exp %x\n  return %y\n}\n"
+      "func @unreached(%x: f32[4]) -> f32[4] {\n  %y = softmax %x {axis = 0}\n  return %y\n}\n}\n",
+      "test.hir", diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  ASSERT_TRUE(compile(**module, "f"));
+  EXPECT_EQ((*module)->find("unreached"), nullptr);
+}
+
 }  // namespace
 }  // namespace hyperion::codegen
