@@ -3,8 +3,8 @@
 #include <map>
 #include <set>
 
-#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/code_parts.hpp"
+#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/plan_builder.hpp"
 #include "ir/support/format.hpp"
 #include "passes/pass_manager.hpp"
