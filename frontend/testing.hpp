@@ -24,6 +24,8 @@ std::string error_of(F statement, int line) {
     std::string text = error.what();
     const std::string folder = HYPERION_SOURCE_DIR "/";
     for (std::size_t at; (at = text.find(folder)) != std::string::npos;) text.erase(at, folder.size());
+    // A compiler cache may hand the compiler a path relative to the build folder.
+    while (text.starts_with("../")) text.erase(0, 3);
     const std::string place = ":" + std::to_string(line) + ":";
     if (const std::size_t at = text.find(place); at != std::string::npos) {
       const std::size_t end = text.find(':', at + place.size());
