@@ -48,7 +48,8 @@ class FakeDriver final : public cuda::Driver {
   unsigned most_threads = 1024;
 
   std::vector<std::string> calls;
-  // The nth call from now (1 = the next) whose name is `name` (empty: any) gives `result`, once.
+  // The nth call from now (1 = the next) whose name is `name` gives `result`, once. Empty: any call but
+  // those that give something back, whose failure nobody could handle.
   void fail(std::uint64_t nth, cuda::CUresult result, std::string name = {}) {
     fail_in_ = nth;
     fail_result_ = result;
@@ -127,12 +128,18 @@ class FakeDriver final : public cuda::Driver {
     calls.emplace_back(name);
     const std::string_view called = name;
     // Naming an error must work after every error.
-    if (called.starts_with("cuGetError")) return CUDA_SUCCESS;
-    if (fail_in_ != 0 && (fail_name_.empty() || fail_name_ == called) && --fail_in_ == 0) {
+    if (called.starts_with("cuGetError") || fail_in_ == 0) return CUDA_SUCCESS;
+    const bool is_meant = fail_name_.empty() ? !gives_back(called) : fail_name_ == called;
+    if (is_meant && --fail_in_ == 0) {
       failed_call_ = name;
       return fail_result_;
     }
     return CUDA_SUCCESS;
+  }
+  static bool gives_back(std::string_view call) {
+    return std::ranges::any_of(
+        std::initializer_list<std::string_view>{"Destroy", "Release", "Free", "Unload", "Unmap", "Pop"},
+        [&](std::string_view word) { return call.find(word) != call.npos; });
   }
   template <class Handle, class T>
   Handle make(T* object, const char* kind) {
