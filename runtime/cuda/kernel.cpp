@@ -27,7 +27,7 @@ Arguments& Arguments::add_bytes(std::span<const std::byte> bytes, std::size_t al
 
 // ---- Code ----
 
-StatusOr<std::shared_ptr<LoadedCode>> LoadedCode::load(std::shared_ptr<Context> context,
+StatusOr<std::shared_ptr<KernelLibrary>> KernelLibrary::load(std::shared_ptr<Context> context,
                                                        std::span<const std::byte> cubin) {
   HYP_TRY(const auto current, context->enter());
   Driver& driver = context->driver();
@@ -45,16 +45,16 @@ StatusOr<std::shared_ptr<LoadedCode>> LoadedCode::load(std::shared_ptr<Context> 
     return std::unexpected(context->out_of_memory(cubin.size(), "code"));
   }
   HYP_TRY_VOID(context->check(result, "cuLibraryLoadData"));
-  return std::shared_ptr<LoadedCode>(new LoadedCode(std::move(context), library));
+  return std::shared_ptr<KernelLibrary>(new KernelLibrary(std::move(context), library));
 }
 
-LoadedCode::~LoadedCode() {
+KernelLibrary::~KernelLibrary() {
   const auto current = context_->enter_to_release();
   Driver& driver = context_->driver();
   log_failure(driver, driver.cuLibraryUnload(library_), "cuLibraryUnload");
 }
 
-StatusOr<std::shared_ptr<Kernel>> LoadedCode::kernel(const std::string& name, std::string source) {
+StatusOr<std::shared_ptr<Kernel>> KernelLibrary::kernel(const std::string& name, std::string source) {
   HYP_TRY(const auto current, context_->enter());
   Driver& driver = context_->driver();
   const std::string where = format("kernel '{}'", name);
@@ -92,7 +92,7 @@ StatusOr<std::shared_ptr<Kernel>> LoadedCode::kernel(const std::string& name, st
 
 // ---- Launching ----
 
-Kernel::Kernel(std::shared_ptr<LoadedCode> code, CUfunction function, KernelOrigin origin,
+Kernel::Kernel(std::shared_ptr<KernelLibrary> code, CUfunction function, KernelOrigin origin,
                KernelAttributes attributes)
     : code_(std::move(code)),
       function_(function),

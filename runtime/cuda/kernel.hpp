@@ -1,6 +1,6 @@
 // kernel.hpp: compiled code on a GPU, and how to run it.
 //
-//   auto code = LoadedCode::load(context, program.cubin);          // Program: compiler.hpp
+//   auto code = KernelLibrary::load(context, program.cubin);          // Program: compiler.hpp
 //   auto kernel = code->kernel("scale", "mul at train.cpp:41:12");
 //   launch(stream, *kernel, {.grid = {blocks}, .block = {256}}, Arguments(x, y, 2.0f, count));
 //
@@ -11,7 +11,7 @@
 // error, cuda.launch with all figures; what goes wrong while the kernel runs is the error of whoever
 // waits for the stream.
 //
-// Thread safety: LoadedCode from any thread; a Kernel as its stream.
+// Thread safety: all functions.
 #pragma once
 
 #include <array>
@@ -81,21 +81,21 @@ class Arguments {
 
 class Kernel;
 
-class LoadedCode : public std::enable_shared_from_this<LoadedCode> {
+class KernelLibrary : public std::enable_shared_from_this<KernelLibrary> {
  public:
   // bad_code when the driver refuses it.
-  static StatusOr<std::shared_ptr<LoadedCode>> load(std::shared_ptr<Context> context,
+  static StatusOr<std::shared_ptr<KernelLibrary>> load(std::shared_ptr<Context> context,
                                                     std::span<const std::byte> cubin);
-  ~LoadedCode();
-  LoadedCode(const LoadedCode&) = delete;
-  LoadedCode& operator=(const LoadedCode&) = delete;
+  ~KernelLibrary();
+  KernelLibrary(const KernelLibrary&) = delete;
+  KernelLibrary& operator=(const KernelLibrary&) = delete;
 
   // `source` is what errors say beside the name. no_kernel when there is none of that name.
   StatusOr<std::shared_ptr<Kernel>> kernel(const std::string& name, std::string source = {});
   const std::shared_ptr<Context>& context() const { return context_; }
 
  private:
-  LoadedCode(std::shared_ptr<Context> context, CUlibrary library)
+  KernelLibrary(std::shared_ptr<Context> context, CUlibrary library)
       : context_(std::move(context)), library_(library) {}
 
   const std::shared_ptr<Context> context_;
@@ -115,14 +115,14 @@ class Kernel {
   const KernelAttributes& attributes() const { return attributes_; }
 
  private:
-  friend class LoadedCode;
+  friend class KernelLibrary;
   friend StatusOr<> launch(Stream&, const Kernel&, const LaunchShape&, const Arguments&);
-  Kernel(std::shared_ptr<LoadedCode> code, CUfunction function, KernelOrigin origin,
+  Kernel(std::shared_ptr<KernelLibrary> code, CUfunction function, KernelOrigin origin,
          KernelAttributes attributes);
   StatusOr<> allow_shared(unsigned bytes) const;
   StatusOr<> refused(CUresult result, const LaunchShape& shape) const;
 
-  const std::shared_ptr<LoadedCode> code_;
+  const std::shared_ptr<KernelLibrary> code_;
   const CUfunction function_;
   const std::shared_ptr<const KernelOrigin> origin_;
   const KernelAttributes attributes_;

@@ -44,7 +44,7 @@ class CudaKernel : public testing::Test {
     driver_ = make_driver();
     context_ = *Context::create(driver_, 0);
     stream_ = *Stream::create(context_);
-    code_ = *LoadedCode::load(context_, std::as_bytes(std::span(kCode)));
+    code_ = *KernelLibrary::load(context_, std::as_bytes(std::span(kCode)));
     memory_ = *Arena::create(context_, {.name = "test"});
     ASSERT_TRUE(memory_->ensure(1 << 20));
     floats_ = reinterpret_cast<float*>(memory_->base());
@@ -62,7 +62,7 @@ class CudaKernel : public testing::Test {
   std::shared_ptr<FakeDriver> driver_;
   std::shared_ptr<Context> context_;
   std::unique_ptr<Stream> stream_;
-  std::shared_ptr<LoadedCode> code_;
+  std::shared_ptr<KernelLibrary> code_;
   std::unique_ptr<Arena> memory_;
   float* floats_ = nullptr;
 };
@@ -86,7 +86,7 @@ TEST_F(CudaKernel, AMissingKernelIsNamed) {
 }
 
 TEST_F(CudaKernel, CodeForAnotherMachineIsRefused) {
-  const auto code = LoadedCode::load(context_, std::as_bytes(std::span(std::string_view("ELF"))));
+  const auto code = KernelLibrary::load(context_, std::as_bytes(std::span(std::string_view("ELF"))));
   ASSERT_FALSE(code);
   EXPECT_TRUE(is_problem(code.error(), Problem::bad_code)) << code.error().text();
 }
@@ -245,7 +245,7 @@ StatusOr<std::vector<float>> whole_program(const std::shared_ptr<FakeDriver>& dr
   Staging staging(context, {.slot_bytes = 16, .slots = 2});
   const std::vector<float> sent = {1, 2, 3, 4, 5, 6, 7, 8};
   HYP_TRY_VOID(staging.upload(*stream, address, std::as_bytes(std::span(sent))));
-  HYP_TRY(const auto code, LoadedCode::load(context, std::as_bytes(std::span(kCode))));
+  HYP_TRY(const auto code, KernelLibrary::load(context, std::as_bytes(std::span(kCode))));
   HYP_TRY(const auto kernel, code->kernel("scale"));
   CommandList commands;
   commands.launch(kernel, {.shared_bytes = 100'000}, Arguments(address, address, 2.0f, 8));

@@ -33,7 +33,7 @@ HYP_TRY(const Program program, compiler.compile({.name = "scale.cu",
                                                      context->properties().architecture()}));
 
 // Load; the second name is what errors say about the kernel.
-HYP_TRY(const auto code, LoadedCode::load(context, program.cubin));
+HYP_TRY(const auto code, KernelLibrary::load(context, program.cubin));
 HYP_TRY(const auto kernel, code->kernel("scale", "mul at train.cpp:41:12"));
 
 // Memory, and data in it.

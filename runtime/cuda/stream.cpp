@@ -89,7 +89,7 @@ Stream::~Stream() {
 StatusOr<> Stream::synchronize() {
   HYP_TRY(const auto current, context_->enter());
   HYP_TRY_VOID(check(context_->driver().cuStreamSynchronize(stream_), "cuStreamSynchronize"));
-  noted_ = 0;
+  forget_suspects();
   return {};
 }
 
@@ -98,7 +98,7 @@ StatusOr<bool> Stream::is_idle() {
   const CUresult result = context_->driver().cuStreamQuery(stream_);
   if (result == CUDA_ERROR_NOT_READY) return false;
   HYP_TRY_VOID(check(result, "cuStreamQuery"));
-  noted_ = 0;
+  forget_suspects();
   return true;
 }
 
@@ -136,11 +136,18 @@ StatusOr<> Stream::check(CUresult result, std::string_view call) {
   return context_->check(result, call, suspects());
 }
 
+void Stream::forget_suspects() {
+  std::lock_guard lock(mutex_);
+  noted_ = 0;
+}
+
 void Stream::note(const std::shared_ptr<const KernelOrigin>& origin) {
+  std::lock_guard lock(mutex_);
   recent_[noted_++ % kRemembered] = origin;
 }
 
 std::string Stream::suspects() const {
+  std::lock_guard lock(mutex_);
   if (noted_ == 0) return {};
   const auto name = [](const KernelOrigin& origin) {
     return format("'{}'{}", origin.kernel,

@@ -7,12 +7,13 @@
 // A kernel that fails is noticed later, by whoever waits. So a stream remembers what it was given
 // since it was last found idle, and the error names those kernels.
 //
-// Thread safety: a stream belongs to one thread at a time. Each holds its context.
+// Thread safety: a Stream from any thread, an event as its owner.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -84,6 +85,7 @@ class Stream {
   std::string suspects() const;
 
  private:
+  void forget_suspects();
   Stream(std::shared_ptr<Context> context, CUstream stream)
       : context_(std::move(context)), stream_(stream) {}
 
@@ -91,8 +93,9 @@ class Stream {
 
   const std::shared_ptr<Context> context_;
   const CUstream stream_;
+  mutable std::mutex mutex_;  // guards what follows
   std::array<std::shared_ptr<const KernelOrigin>, kRemembered> recent_;  // a ring
-  std::uint64_t noted_ = 0;                                             // since last idle
+  std::uint64_t noted_ = 0;                                              // since last idle
 };
 
 }  // namespace hyperion::runtime::cuda

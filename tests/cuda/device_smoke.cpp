@@ -60,7 +60,7 @@ struct Machine {
   std::unique_ptr<Stream> stream;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<Staging> staging;
-  std::shared_ptr<LoadedCode> code;
+  std::shared_ptr<KernelLibrary> code;
 
   StatusOr<std::shared_ptr<Kernel>> kernel(const std::string& name) const {
     return code->kernel(name, "device_smoke.cpp");
@@ -97,7 +97,7 @@ StatusOr<std::string> compile(Machine& machine) {
   HYP_TRY(const Program second, compiler.compile(request));
   if (first.log.kernels.size() != 5) return wrong("the log lacks kernels:\n" + first.log_text);
   const double start = now();
-  HYP_TRY(machine.code, LoadedCode::load(machine.context, second.cubin));
+  HYP_TRY(machine.code, KernelLibrary::load(machine.context, second.cubin));
   HYP_TRY(const auto kernel, machine.kernel("add"));
   const double loaded = now() - start;
   // Sixteen programs of their own, at once.
