@@ -125,7 +125,10 @@ void kernel_fields(auto& archive, auto& kernel) {
   archive.value(kernel.shape.shared_bytes);
   auto overlaps = static_cast<std::uint8_t>(kernel.shape.overlaps_previous);
   archive.value(overlaps);
-  if constexpr (requires { archive.at_end(); }) kernel.shape.overlaps_previous = overlaps != 0;
+  if constexpr (requires { archive.at_end(); }) {
+    if (overlaps > 1) archive.fail();
+    kernel.shape.overlaps_previous = overlaps == 1;
+  }
   archive.list(kernel.parameters,
                [](auto& inner, auto& parameter) { parameter_fields(inner, parameter); });
 }

@@ -41,14 +41,14 @@ StatusOr<> Staging::add_slot() {
   return {};
 }
 
-StatusOr<Staging::Slot*> Staging::slot(std::size_t index) {
+StatusOr<Staging::Slot*> Staging::slot(Stream& stream, std::size_t index) {
   if (!is_complete_ && index >= slots_.size()) {
     StatusOr<> added = add_slot();
     if (!added && slots_.empty()) return std::unexpected(std::move(added).error());
     is_complete_ = !added || slots_.size() == options_.slots;
   }
   Slot& slot = slots_[index % slots_.size()];
-  if (slot.in_use) HYP_TRY_VOID(slot.done.wait());
+  if (slot.in_use) HYP_TRY_VOID(slot.done.wait(stream));
   slot.in_use = false;
   return &slot;
 }
@@ -56,7 +56,7 @@ StatusOr<Staging::Slot*> Staging::slot(std::size_t index) {
 StatusOr<> Staging::upload(Stream& stream, CUdeviceptr to, std::span<const std::byte> from) {
   std::lock_guard lock(mutex_);
   for (std::size_t index = 0; !from.empty(); ++index) {
-    HYP_TRY(Slot* const slot, this->slot(index));
+    HYP_TRY(Slot* const slot, this->slot(stream, index));
     const std::size_t bytes = std::min(from.size(), options_.slot_bytes);
     std::memcpy(slot->data, from.data(), bytes);
     HYP_TRY_VOID(stream.copy_to_device(to, slot->data, bytes));
@@ -75,19 +75,14 @@ StatusOr<> Staging::download(Stream& stream, std::span<std::byte> to, CUdevicept
   std::span<std::byte> pending_to;
   const auto finish = [&]() -> StatusOr<> {
     if (pending == nullptr) return {};
-    StatusOr<> waited = pending->done.wait();
-    if (!waited) {
-      // Of a failed kernel, the stream knows more than the event.
-      waited.error().where = stream.suspects();
-      return waited;
-    }
+    HYP_TRY_VOID(pending->done.wait(stream));
     pending->in_use = false;
     std::memcpy(pending_to.data(), pending->data, pending_to.size());
     pending = nullptr;
     return {};
   };
   for (std::size_t index = 0; !to.empty(); ++index) {
-    HYP_TRY(Slot* const slot, this->slot(index));
+    HYP_TRY(Slot* const slot, this->slot(stream, index));
     if (slot == pending) HYP_TRY_VOID(finish());  // the only slot: nothing overlaps
     const std::size_t bytes = std::min(to.size(), options_.slot_bytes);
     HYP_TRY_VOID(stream.copy_to_host(slot->data, from, bytes));

@@ -42,7 +42,7 @@ class Staging {
     bool in_use = false;
   };
   // The slot for piece `index`, free to be written. Fewer slots than asked for will do.
-  StatusOr<Slot*> slot(std::size_t index);
+  StatusOr<Slot*> slot(Stream& stream, std::size_t index);
   StatusOr<> add_slot();
 
   const std::shared_ptr<Context> context_;

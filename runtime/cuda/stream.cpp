@@ -52,9 +52,9 @@ StatusOr<bool> StreamEvent::is_done() {
   return true;
 }
 
-StatusOr<> StreamEvent::wait() {
+StatusOr<> StreamEvent::wait(Stream& stream) {
   HYP_TRY(const auto current, context_->enter());
-  return context_->check(context_->driver().cuEventSynchronize(event_), "cuEventSynchronize");
+  return stream.check(context_->driver().cuEventSynchronize(event_), "cuEventSynchronize");
 }
 
 StatusOr<double> StreamEvent::seconds_since(const StreamEvent& start) {

@@ -34,7 +34,8 @@ class StreamEvent {
 
   StatusOr<> record(Stream& stream);
   StatusOr<bool> is_done();
-  StatusOr<> wait();  // on the host
+  // Waits on the host. `stream` is where it was recorded: an error names its kernels.
+  StatusOr<> wait(Stream& stream);
   // REQUIRES: both are of kind timing, and done.
   StatusOr<double> seconds_since(const StreamEvent& start);
   CUevent handle() const { return event_; }
