@@ -48,7 +48,7 @@ class HostKernel final : public LoadedKernel {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<LoadedKernel>> LoadedCode::bind(const Launch& launch, Lane&,
+StatusOr<std::unique_ptr<LoadedKernel>> LoadedCode::bind(const Launch& launch, DeviceQueue&,
                                                          Profiler& profiler) {
   KernelFunction* function = symbol(launch.kernel);
   if (function == nullptr) return nullptr;

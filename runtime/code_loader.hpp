@@ -45,7 +45,7 @@ class LoadedKernel {
  public:
   virtual ~LoadedKernel() = default;
   // REQUIRES: as many buffers as the launch has. May return before the work is done, in the order of
-  // the lane that it was bound to.
+  // the queue that it was bound to.
   virtual StatusOr<> run(std::span<void* const> buffers, LaunchContext& context) = 0;
 };
 
@@ -55,8 +55,8 @@ class LoadedCode {
   virtual ~LoadedCode() = default;
   // Of the host's kernel ABI; null when absent.
   virtual KernelFunction* symbol(const std::string& name) = 0;
-  // Null when the code lacks the kernel. The launch, the lane and the profiler outlive the result.
-  virtual StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, Lane& lane,
+  // Null when the code lacks the kernel. The launch, the queue and the profiler outlive the result.
+  virtual StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, DeviceQueue& queue,
                                                        Profiler& profiler);
 };
 

@@ -32,7 +32,7 @@ class Executor::State {
   explicit State(const DeviceCluster& cluster)
       : cluster_(cluster),
         device_(cluster.device()),
-        lane_(device_.backend().make_lane()),
+        device_queue_(device_.backend().make_queue()),
         allocations_at_start_(device_.memory().allocations) {}
   ~State();
 
@@ -62,7 +62,7 @@ class Executor::State {
 
   const DeviceCluster cluster_;
   const Device device_;
-  const std::unique_ptr<Lane> lane_;
+  const std::unique_ptr<DeviceQueue> device_queue_;
   const std::uint64_t allocations_at_start_;
   std::vector<std::unique_ptr<Program>> programs_;  // immutable after load()
   std::vector<BoundFunction> functions_;            // immutable after load()
@@ -98,7 +98,7 @@ StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modu
   for (std::shared_ptr<const Module>& module : modules) {
     HYP_TRY_VOID(module->verify());
     HYP_TRY(auto program,
-            Program::load(std::move(module), device_, *lane_,
+            Program::load(std::move(module), device_, *device_queue_,
                           own != nullptr ? own : registered.get(),
                           cluster_.instance().profiler()));
     for (const Function& function : program->module().functions) {
@@ -139,7 +139,7 @@ StatusOr<> Executor::State::bind(FunctionId id, std::span<const BufferView> argu
 // With `waits`, until the device has done it; else until it is in the device's order.
 StatusOr<> Executor::State::run(Invocation& invocation, bool waits) {
   StatusOr<> result = run_locked(invocation);
-  if (result && waits) result = lane_->finish();
+  if (result && waits) result = device_queue_->finish();
   counters_.executions.fetch_add(1, std::memory_order_relaxed);
   if (!result) {
     counters_.failures.fetch_add(1, std::memory_order_relaxed);
@@ -170,7 +170,7 @@ StatusOr<> Executor::State::run_locked(Invocation& invocation) {
   return result;
 }
 
-// What follows from the pointers alone, the lane may repeat as one piece. An observer wants to see
+// What follows from the pointers alone, the queue may repeat as one piece. An observer wants to see
 // every launch.
 StatusOr<> Executor::State::run_plan(Program& program, std::uint32_t plan, RunContext& context) {
   if (device_.is_host() || !program.is_fixed(plan) || !observers_.empty()) {
@@ -185,7 +185,7 @@ StatusOr<> Executor::State::run_plan(Program& program, std::uint32_t plan, RunCo
   append(workspace_.data());
   for (const std::byte* argument : program.arguments(plan)) append(argument);
   for (const std::byte* output : program.outputs(plan)) append(output);
-  return lane_->repeat(repeat_key_,
+  return device_queue_->repeat(repeat_key_,
                        [&] { return program.run(plan, workspace_.data(), context); });
 }
 

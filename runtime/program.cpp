@@ -19,9 +19,9 @@ StatusOr<> check_deadline(const RunContext& context) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> module,
-                                                 const Device& device, Lane& lane,
+                                                 const Device& device, DeviceQueue& queue,
                                                  CodeLoader* loader, Profiler& profiler) {
-  std::unique_ptr<Program> program(new Program(std::move(module), lane));
+  std::unique_ptr<Program> program(new Program(std::move(module), queue));
   const Module& source = *program->module_;
   if (!source.objects.empty() && loader == nullptr) {
     return error_status(Code::failed_precondition,
@@ -79,7 +79,7 @@ StatusOr<Program::Step> Program::make_step(const Instruction& instruction, Profi
 StatusOr<std::unique_ptr<LoadedKernel>> Program::bind(const Launch& launch,
                                                       Profiler& profiler) const {
   for (const std::unique_ptr<LoadedCode>& code : code_) {
-    HYP_TRY(auto kernel, code->bind(launch, lane_, profiler));
+    HYP_TRY(auto kernel, code->bind(launch, queue_, profiler));
     if (kernel != nullptr) return kernel;
   }
   return error_status(Code::not_found, format("no code for kernel '{}'", launch.kernel),
@@ -120,12 +120,12 @@ StatusOr<> Program::run_steps(PlanState& plan, RunContext& context) {
     } else if (const auto* copy = std::get_if<Copy>(step.instruction)) {
       // An output that took over its donor may be copied onto itself.
       HYP_TRY_VOID(
-          lane_.copy(resolve(plan, copy->to), resolve(plan, copy->from), copy->to.bytes));
+          queue_.copy(resolve(plan, copy->to), resolve(plan, copy->from), copy->to.bytes));
     } else if (const auto* call = std::get_if<Call>(step.instruction)) {
       HYP_TRY_VOID(
           run_entry(plan, call->plan, call->arguments, call->outputs, call->frame, context));
     } else if (const auto* cond = std::get_if<Cond>(step.instruction)) {
-      HYP_TRY(const bool taken, lane_.read_flag(resolve(plan, cond->predicate)));
+      HYP_TRY(const bool taken, queue_.read_flag(resolve(plan, cond->predicate)));
       HYP_TRY_VOID(run_entry(plan, taken ? cond->then_plan : cond->else_plan, cond->arguments,
                              cond->outputs, cond->frame, context));
     } else if (const auto* loop = std::get_if<WhileLoop>(step.instruction)) {
@@ -181,7 +181,7 @@ void Program::advance_carried(const PlanState& plan, const std::vector<Carried>&
 StatusOr<> Program::finish_carried(const PlanState& plan, const std::vector<Carried>& carried,
                                    Step& step) const {
   for (std::size_t i = 0; i < carried.size(); ++i) {
-    HYP_TRY_VOID(lane_.copy(resolve(plan, carried[i].result), step.current[i],
+    HYP_TRY_VOID(queue_.copy(resolve(plan, carried[i].result), step.current[i],
                             carried[i].result.bytes));
   }
   return {};
@@ -205,7 +205,7 @@ StatusOr<> Program::run_while(PlanState& plan, Step& step, const WhileLoop& loop
     enter(condition);
     condition.outputs[0] = predicate;
     HYP_TRY_VOID(run_steps(condition, context));
-    HYP_TRY(const bool goes_on, lane_.read_flag(predicate));
+    HYP_TRY(const bool goes_on, queue_.read_flag(predicate));
     if (!goes_on) break;
     enter(body);
     std::ranges::copy(step.next, body.outputs.begin());

@@ -35,10 +35,10 @@ struct RunContext {
 
 class Program {
  public:
-  // REQUIRES: module->verify() succeeds; `lane` and `profiler` outlive the program. `loader` may be
+  // REQUIRES: module->verify() succeeds; `queue` and `profiler` outlive the program. `loader` may be
   // null when the module has no code.
   static StatusOr<std::unique_ptr<Program>> load(std::shared_ptr<const Module> module,
-                                                 const Device& device, Lane& lane,
+                                                 const Device& device, DeviceQueue& queue,
                                                  CodeLoader* loader, Profiler& profiler);
 
   const Module& module() const { return *module_; }
@@ -69,8 +69,8 @@ class Program {
     bool is_fixed = true;
   };
 
-  Program(std::shared_ptr<const Module> module, Lane& lane)
-      : module_(std::move(module)), lane_(lane) {}
+  Program(std::shared_ptr<const Module> module, DeviceQueue& queue)
+      : module_(std::move(module)), queue_(queue) {}
   StatusOr<> place_constants(const Device& device);
   StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, Profiler& profiler) const;
   StatusOr<Step> make_step(const Instruction& instruction, Profiler& profiler);
@@ -91,7 +91,7 @@ class Program {
                             Step& step) const;
 
   std::shared_ptr<const Module> module_;
-  Lane& lane_;
+  DeviceQueue& queue_;
   std::vector<std::unique_ptr<LoadedCode>> code_;
   std::vector<std::byte*> constants_;
   std::vector<Buffer> constant_buffers_;  // where the device cannot read the host's

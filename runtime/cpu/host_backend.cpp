@@ -8,7 +8,7 @@
 namespace hyperion::runtime {
 namespace {
 
-class HostLane final : public Lane {
+class HostQueue final : public DeviceQueue {
  public:
   StatusOr<> copy(std::byte* to, const std::byte* from, std::size_t bytes) override {
     if (to != from && bytes != 0) std::memcpy(to, from, bytes);
@@ -31,7 +31,7 @@ class HostBackend final : public Backend {
     if (!to.empty()) std::memcpy(to.data(), from, to.size());
     return {};
   }
-  std::unique_ptr<Lane> make_lane() override { return std::make_unique<HostLane>(); }
+  std::unique_ptr<DeviceQueue> make_queue() override { return std::make_unique<HostQueue>(); }
   CodeLoader* code_loader() override { return nullptr; }
   std::string description() const override {
     const HostInfo& host = host_info();

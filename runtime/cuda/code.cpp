@@ -5,7 +5,7 @@
 
 #include "ir/support/check.hpp"
 #include "ir/support/format.hpp"
-#include "runtime/cuda/lane.hpp"
+#include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/object.hpp"
 #include "runtime/cuda/problem.hpp"
 
@@ -36,9 +36,9 @@ StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
 // The arguments are filled in once; later runs replace what changed.
 class CudaKernel final : public LoadedKernel {
  public:
-  CudaKernel(std::shared_ptr<Context> context, CudaLane& lane, std::shared_ptr<Kernel> kernel,
+  CudaKernel(std::shared_ptr<Context> context, CudaQueue& queue, std::shared_ptr<Kernel> kernel,
              const KernelEntry& entry)
-      : context_(std::move(context)), lane_(lane), kernel_(std::move(kernel)), entry_(entry) {
+      : context_(std::move(context)), queue_(queue), kernel_(std::move(kernel)), entry_(entry) {
     for (const Parameter& parameter : entry_.parameters) {
       if (const auto* constant = std::get_if<ConstantParameter>(&parameter)) {
         arguments_.add_bytes(constant->bytes, constant->bytes.size());
@@ -65,12 +65,12 @@ class CudaKernel final : public LoadedKernel {
       }
       addresses_[i] = address;
     }
-    return lane_.launch(kernel_, entry_.shape, arguments_);
+    return queue_.launch(kernel_, entry_.shape, arguments_);
   }
 
  private:
   const std::shared_ptr<Context> context_;
-  CudaLane& lane_;
+  CudaQueue& queue_;
   const std::shared_ptr<Kernel> kernel_;
   const KernelEntry entry_;
   Arguments arguments_;
@@ -84,7 +84,7 @@ class CudaCode final : public LoadedCode {
 
   KernelFunction* symbol(const std::string&) override { return nullptr; }
 
-  StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, Lane& lane,
+  StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, DeviceQueue& queue,
                                                Profiler&) override {
     const auto entry = std::ranges::find(kernels_, launch.kernel, &KernelEntry::name);
     if (entry == kernels_.end()) return nullptr;
@@ -95,8 +95,8 @@ class CudaCode final : public LoadedCode {
                                  buffer_of(parameter), launch.buffers.size()),
                           launch.location);
     }
-    auto* const own = dynamic_cast<CudaLane*>(&lane);
-    HYP_CHECK(own != nullptr, "code for GPUs is bound to a lane of a GPU");
+    auto* const own = dynamic_cast<CudaQueue*>(&queue);
+    HYP_CHECK(own != nullptr, "code for GPUs is bound to a queue of a GPU");
     std::string source = launch.label.empty() || launch.label == launch.kernel
                              ? launch.location
                              : format("{}{}{}", launch.label, launch.location.empty() ? "" : " at ",

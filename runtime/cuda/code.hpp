@@ -8,7 +8,7 @@
 
 namespace hyperion::runtime::cuda {
 
-// Its kernels bind to lanes of the same device only.
+// Its kernels bind to queues of the same device only.
 std::unique_ptr<CodeLoader> make_code_loader(std::shared_ptr<Context> context);
 
 }  // namespace hyperion::runtime::cuda

@@ -4,7 +4,7 @@
 
 #include "ir/support/format.hpp"
 #include "runtime/cuda/code.hpp"
-#include "runtime/cuda/lane.hpp"
+#include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/pool.hpp"
 #include "runtime/cuda/staging.hpp"
 
@@ -27,8 +27,8 @@ class CudaBackend final : public Backend {
   StatusOr<> download(std::span<std::byte> to, const std::byte* from) override {
     return staging_.download(*stream_, to, reinterpret_cast<CUdeviceptr>(from));
   }
-  std::unique_ptr<Lane> make_lane() override {
-    return std::make_unique<CudaLane>(*stream_, staging_);
+  std::unique_ptr<DeviceQueue> make_queue() override {
+    return std::make_unique<CudaQueue>(*stream_, staging_);
   }
   CodeLoader* code_loader() override { return code_loader_.get(); }
   std::string description() const override { return describe(context_->properties()); }

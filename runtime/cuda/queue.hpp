@@ -1,11 +1,11 @@
-// lane.hpp: one executor's work on a GPU, in the order of the device's compute stream.
+// queue.hpp: one executor's work on a GPU, in the order of the device's compute stream.
 //
 // Work that is repeated with the same addresses becomes a CUDA graph: seen for the first time it is
 // simply done, the second time it is recorded and made into a graph, from then on the graph is run. In a
 // steady training loop outputs come from the allocator's cache and land at a few addresses in turn,
 // so a few graphs for each function are kept, the least recently used goes.
 //
-// Thread safety: as Lane: one thread at a time.
+// Thread safety: as DeviceQueue: one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@
 
 namespace hyperion::runtime::cuda {
 
-class CudaLane final : public Lane {
+class CudaQueue final : public DeviceQueue {
  public:
-  // Both outlive the lane.
-  CudaLane(Stream& stream, Staging& staging) : stream_(stream), staging_(staging) {}
+  // Both outlive the queue.
+  CudaQueue(Stream& stream, Staging& staging) : stream_(stream), staging_(staging) {}
 
   StatusOr<> copy(std::byte* to, const std::byte* from, std::size_t bytes) override;
   StatusOr<bool> read_flag(const std::byte* flag) override;

@@ -1,4 +1,4 @@
-#include "runtime/cuda/lane.hpp"
+#include "runtime/cuda/queue.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,27 +18,27 @@ CUdeviceptr address(const std::byte* pointer) { return reinterpret_cast<CUdevice
 
 }  // namespace
 
-StatusOr<> CudaLane::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+StatusOr<> CudaQueue::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
   if (to == from || bytes == 0) return {};
   if (recording_ == nullptr) return stream_.copy(address(to), address(from), bytes);
   recording_->copy(address(to), address(from), bytes);
   return {};
 }
 
-StatusOr<bool> CudaLane::read_flag(const std::byte* flag) {
+StatusOr<bool> CudaQueue::read_flag(const std::byte* flag) {
   std::byte value{};
   HYP_TRY_VOID(staging_.download(stream_, std::span(&value, 1), address(flag)));
   return value != std::byte{0};
 }
 
-StatusOr<> CudaLane::launch(const std::shared_ptr<Kernel>& kernel, const LaunchShape& shape,
+StatusOr<> CudaQueue::launch(const std::shared_ptr<Kernel>& kernel, const LaunchShape& shape,
                             const Arguments& arguments) {
   if (recording_ == nullptr) return cuda::launch(stream_, *kernel, shape, arguments);
   recording_->launch(kernel, shape, arguments);
   return {};
 }
 
-StatusOr<> CudaLane::repeat(std::span<const std::uintptr_t> key,
+StatusOr<> CudaQueue::repeat(std::span<const std::uintptr_t> key,
                             const std::function<StatusOr<>()>& work) {
   Kept& kept = kept_for(key);
   if (kept.replay != nullptr) return kept.replay->run(stream_);
@@ -61,7 +61,7 @@ StatusOr<> CudaLane::repeat(std::span<const std::uintptr_t> key,
   return kept.replay->run(stream_);
 }
 
-CudaLane::Kept& CudaLane::kept_for(std::span<const std::uintptr_t> key) {
+CudaQueue::Kept& CudaQueue::kept_for(std::span<const std::uintptr_t> key) {
   const auto found = std::ranges::find_if(
       kept_, [&](const Kept& each) { return std::ranges::equal(each.key, key); });
   if (found != kept_.end()) {
