@@ -27,9 +27,10 @@ StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> m
     return error_status(Code::failed_precondition,
                         "no code loader is registered with the instance");
   }
-  for (const Bytes& object : source.objects) {
-    HYP_TRY(auto code, loader->load(object));
-    program->code_.push_back(std::move(code));
+  if (!source.objects.empty()) {
+    const std::vector<std::span<const std::byte>> objects(source.objects.begin(),
+                                                          source.objects.end());
+    HYP_TRY(program->code_, loader->load(objects));
   }
   HYP_TRY_VOID(program->place_constants(device));
   for (const Plan& plan : source.plans) {
@@ -78,8 +79,8 @@ StatusOr<Program::Step> Program::make_step(const Instruction& instruction, Profi
 
 StatusOr<std::unique_ptr<LoadedKernel>> Program::bind(const Launch& launch,
                                                       Profiler& profiler) const {
-  for (const std::unique_ptr<LoadedCode>& code : code_) {
-    HYP_TRY(auto kernel, code->bind(launch, queue_, profiler));
+  if (code_ != nullptr) {
+    HYP_TRY(auto kernel, code_->bind(launch, queue_, profiler));
     if (kernel != nullptr) return kernel;
   }
   return error_status(Code::not_found, format("no code for kernel '{}'", launch.kernel),

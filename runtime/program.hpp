@@ -92,7 +92,7 @@ class Program {
 
   std::shared_ptr<const Module> module_;
   DeviceQueue& queue_;
-  std::vector<std::unique_ptr<LoadedCode>> code_;
+  std::unique_ptr<LoadedCode> code_;  // null when the module has none
   std::vector<std::byte*> constants_;
   std::vector<Buffer> constant_buffers_;  // where the device cannot read the host's
   std::vector<PlanState> plans_;

@@ -1,6 +1,7 @@
 #include "runtime/cuda/code.hpp"
 
-#include <algorithm>
+#include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "ir/support/check.hpp"
@@ -77,53 +78,73 @@ class CudaKernel final : public LoadedKernel {
   std::vector<CUdeviceptr> addresses_;  // that the arguments hold; 0: none yet
 };
 
+// What a launch's kernel is, for errors: "gelu at train.cpp:41:12".
+std::string source_of(const Launch& launch) {
+  if (launch.label.empty() || launch.label == launch.kernel) return launch.location;
+  return launch.location.empty() ? launch.label : format("{} at {}", launch.label, launch.location);
+}
+
+StatusOr<> check_buffers(const KernelEntry& entry, const Launch& launch) {
+  for (const Parameter& parameter : entry.parameters) {
+    if (std::holds_alternative<ConstantParameter>(parameter)) continue;
+    if (buffer_of(parameter) < launch.buffers.size()) continue;
+    return error_status(Code::data_loss,
+                        format("kernel '{}' wants buffer {}, its launch has {}", entry.name,
+                               buffer_of(parameter), launch.buffers.size()),
+                        launch.location);
+  }
+  return {};
+}
+
 class CudaCode final : public LoadedCode {
  public:
-  CudaCode(std::shared_ptr<KernelLibrary> library, std::vector<KernelEntry> kernels)
-      : library_(std::move(library)), kernels_(std::move(kernels)) {}
+  void add(std::shared_ptr<KernelLibrary> library, std::vector<KernelEntry> kernels) {
+    for (KernelEntry& entry : kernels) {
+      kernels_.emplace(entry.name, Found{library, std::move(entry)});
+    }
+  }
 
   KernelFunction* symbol(const std::string&) override { return nullptr; }
 
   StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, DeviceQueue& queue,
                                                Profiler&) override {
-    const auto entry = std::ranges::find(kernels_, launch.kernel, &KernelEntry::name);
-    if (entry == kernels_.end()) return nullptr;
-    for (const Parameter& parameter : entry->parameters) {
-      if (buffer_of(parameter) < std::max<std::size_t>(launch.buffers.size(), 1)) continue;
-      return error_status(Code::data_loss,
-                          format("kernel '{}' wants buffer {}, its launch has {}", entry->name,
-                                 buffer_of(parameter), launch.buffers.size()),
-                          launch.location);
-    }
+    const auto found = kernels_.find(launch.kernel);
+    if (found == kernels_.end()) return nullptr;
+    const auto& [library, entry] = found->second;
+    HYP_TRY_VOID(check_buffers(entry, launch));
     auto* const own = dynamic_cast<CudaQueue*>(&queue);
     HYP_CHECK(own != nullptr, "code for GPUs is bound to a queue of a GPU");
-    std::string source = launch.label.empty() || launch.label == launch.kernel
-                             ? launch.location
-                             : format("{}{}{}", launch.label, launch.location.empty() ? "" : " at ",
-                                      launch.location);
-    HYP_TRY(auto kernel, library_->kernel(entry->name, std::move(source)));
-    return std::make_unique<CudaKernel>(library_->context(), *own, std::move(kernel), *entry);
+    HYP_TRY(auto kernel, library->kernel(entry.name, source_of(launch)));
+    return std::make_unique<CudaKernel>(library->context(), *own, std::move(kernel), entry);
   }
 
  private:
-  const std::shared_ptr<KernelLibrary> library_;
-  const std::vector<KernelEntry> kernels_;
+  struct Found {
+    std::shared_ptr<KernelLibrary> library;
+    KernelEntry entry;
+  };
+  std::unordered_map<std::string, Found> kernels_;
 };
 
 class CudaCodeLoader final : public CodeLoader {
  public:
   explicit CudaCodeLoader(std::shared_ptr<Context> context) : context_(std::move(context)) {}
 
-  StatusOr<std::unique_ptr<LoadedCode>> load(std::span<const std::byte> bytes) override {
-    HYP_TRY(DeviceObject object, DeviceObject::parse(bytes));
-    const std::string& own = context_->properties().architecture();
-    if (object.architecture != own) {
-      return problem_error(
-          Problem::bad_code,
-          format("the code is for {}, {} is {}", object.architecture, context_->name(), own));
+  StatusOr<std::unique_ptr<LoadedCode>> load(
+      std::span<const std::span<const std::byte>> objects) override {
+    auto code = std::make_unique<CudaCode>();
+    const std::string own = context_->properties().architecture();
+    for (const std::span<const std::byte> bytes : objects) {
+      HYP_TRY(DeviceObject object, DeviceObject::parse(bytes));
+      if (object.architecture != own) {
+        return problem_error(
+            Problem::bad_code,
+            format("the code is for {}, {} is {}", object.architecture, context_->name(), own));
+      }
+      HYP_TRY(auto library, KernelLibrary::load(context_, object.cubin));
+      code->add(std::move(library), std::move(object.kernels));
     }
-    HYP_TRY(auto library, KernelLibrary::load(context_, object.cubin));
-    return std::make_unique<CudaCode>(std::move(library), std::move(object.kernels));
+    return code;
   }
 
  private:
