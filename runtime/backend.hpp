@@ -4,11 +4,11 @@
 //   DeviceQueue      the order in which one executor's work happens on it
 //
 // The host's own backend (cpu/host_backend.hpp) does everything at once, in the caller's thread. A
-// GPU's puts work on a stream and returns; then "done" means "in order", and whoever needs the bytes
-// on the host waits: download(), read_flag(), finish().
+// GPU's puts work on a stream and returns; then "done" means "in order", and whoever needs the
+// bytes on the host waits: download(), read_flag(), finish().
 //
-// All queues of a device, and its copies, are ordered like one stream: what was put there first happens
-// first. So memory may be released and handed out again while work with it is under way.
+// All queues of a device, and its copies, are ordered like one stream: what was put there first
+// happens first. So memory may be released and handed out again while work with it is under way.
 //
 // Thread safety: Backend from any thread; a DeviceQueue belongs to one thread at a time.
 #pragma once
@@ -38,8 +38,8 @@ class DeviceQueue {
   // Waits for everything before.
   virtual StatusOr<> finish() = 0;
 
-  // Does `work`, whose launches and copies follow from `key` alone and which never reads a flag. A queue
-  // that has seen the same key may run what it kept of the work instead.
+  // Does `work`, whose launches and copies follow from `key` alone and which never reads a flag. A
+  // queue that has seen the same key may run what it kept of the work instead.
   virtual StatusOr<> repeat(std::span<const std::uintptr_t> key,
                             const std::function<StatusOr<>()>& work) {
     static_cast<void>(key);

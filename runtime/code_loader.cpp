@@ -52,12 +52,11 @@ StatusOr<std::unique_ptr<LoadedKernel>> LoadedCode::bind(const Launch& launch, D
                                                          Profiler& profiler) {
   KernelFunction* function = symbol(launch.kernel);
   if (function == nullptr) return nullptr;
-  ProfileLabel& label =
-      profiler.label({.name = launch.label.empty() ? launch.kernel : launch.label,
-                      .category = "launch",
-                      .location = launch.location,
-                      .flops = launch.flops,
-                      .bytes = launch.bytes});
+  ProfileLabel& label = profiler.label({.name = launch.label.empty() ? launch.kernel : launch.label,
+                                        .category = "launch",
+                                        .location = launch.location,
+                                        .flops = launch.flops,
+                                        .bytes = launch.bytes});
   return std::make_unique<HostKernel>(function, launch, label);
 }
 

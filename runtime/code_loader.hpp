@@ -3,10 +3,10 @@
 // Loading gives LoadedCode, and binding one of a plan's launches to it gives a LoadedKernel, which
 // runs that launch on whatever buffers it is given.
 //
-// For the host, code generation stands on a higher floor and registers a CodeLoader with the Instance
-// (Instance::set_code_loader); it provides symbol(), and bind() adds the loop over tiles. Other kinds
-// of device bring a loader of their own (Backend::code_loader). Loading runs no code of the object;
-// running a kernel does. Thread safety: load(), symbol() and bind() from any thread.
+// For the host, code generation stands on a higher floor and registers a CodeLoader with the
+// Instance (Instance::set_code_loader); it provides symbol(), and bind() adds the loop over tiles.
+// Other kinds of device bring a loader of their own (Backend::code_loader). Loading runs no code of
+// the object; running a kernel does. Thread safety: load(), symbol() and bind() from any thread.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +44,8 @@ struct LaunchContext {
 class LoadedKernel {
  public:
   virtual ~LoadedKernel() = default;
-  // REQUIRES: as many buffers as the launch has. May return before the work is done, in the order of
-  // the queue that it was bound to.
+  // REQUIRES: as many buffers as the launch has. May return before the work is done, in the order
+  // of the queue that it was bound to.
   virtual StatusOr<> run(std::span<void* const> buffers, LaunchContext& context) = 0;
 };
 

@@ -1,9 +1,9 @@
 // device.hpp: a piece of hardware that runs kernels.
 //
-// A Device is a cheap shared handle. Its kind is an open string ("cpu", "cuda"), so that plug-ins can
-// add kinds: what differs between kinds is behind its Backend (backend.hpp). It owns an allocator and
-// a thread pool, which live as long as any handle, buffer or executor that refers to them. Thread
-// safety: all functions; a device is immutable except for its memory statistics.
+// A Device is a cheap shared handle. Its kind is an open string ("cpu", "cuda"), so that plug-ins
+// can add kinds: what differs between kinds is behind its Backend (backend.hpp). It owns an
+// allocator and a thread pool, which live as long as any handle, buffer or executor that refers to
+// them. Thread safety: all functions; a device is immutable except for its memory statistics.
 #pragma once
 
 #include <memory>

@@ -42,7 +42,8 @@ StatusOr<DeviceName> parse_device_name(std::string_view text) {
   }
   if (is_good) return name;
   std::string known;
-  for (const DeviceKind& kind : kKinds) known += format("{}{}", known.empty() ? "" : ", ", kind.name);
+  for (const DeviceKind& kind : kKinds)
+    known += format("{}{}", known.empty() ? "" : ", ", kind.name);
   return error_status(Code::invalid_argument, format("'{}' names no device", text), {},
                       format("write a kind ({}) or a kind and a number, as cuda:1", known));
 }

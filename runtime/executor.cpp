@@ -99,8 +99,7 @@ StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modu
     HYP_TRY_VOID(module->verify());
     HYP_TRY(auto program,
             Program::load(std::move(module), device_, *device_queue_,
-                          own != nullptr ? own : registered.get(),
-                          cluster_.instance().profiler()));
+                          own != nullptr ? own : registered.get(), cluster_.instance().profiler()));
     for (const Function& function : program->module().functions) {
       HYP_TRY(BoundFunction bound,
               BoundFunction::make(*program, function, cluster_.instance().profiler()));
@@ -186,7 +185,7 @@ StatusOr<> Executor::State::run_plan(Program& program, std::uint32_t plan, RunCo
   for (const std::byte* argument : program.arguments(plan)) append(argument);
   for (const std::byte* output : program.outputs(plan)) append(output);
   return device_queue_->repeat(repeat_key_,
-                       [&] { return program.run(plan, workspace_.data(), context); });
+                               [&] { return program.run(plan, workspace_.data(), context); });
 }
 
 StatusOr<> Executor::State::place_arguments(Invocation& invocation,

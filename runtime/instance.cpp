@@ -13,8 +13,8 @@ std::shared_ptr<Instance> Instance::create(const InstanceOptions& options) {
 }
 
 Instance::Instance(const InstanceOptions& options)
-    : devices_{
-          Device::make_cpu({.threads = options.threads, .memory_limit = options.memory_limit})},
+    : devices_{Device::make_cpu(
+          {.threads = options.threads, .memory_limit = options.memory_limit})},
       memory_limit_(options.memory_limit) {}
 
 // Under the lock all the while: two threads that ask for the same GPU get one device.
@@ -24,7 +24,8 @@ StatusOr<Device> Instance::device(std::string_view name) {
     return device.kind() == wanted.kind->name && device.ordinal() == wanted.ordinal;
   };
   std::lock_guard lock(mutex_);
-  for (const std::span<const Device> known : {std::span(devices_), std::span<const Device>(opened_)}) {
+  for (const std::span<const Device> known :
+       {std::span(devices_), std::span<const Device>(opened_)}) {
     const auto found = std::ranges::find_if(known, is_it);
     if (found != known.end()) return *found;
   }

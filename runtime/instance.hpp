@@ -33,7 +33,8 @@ class Instance {
   std::span<const Device> devices() const { return devices_; }
   // Any device by name, as "cuda:1". Opened when first asked for, then always the same.
   StatusOr<Device> device(std::string_view name);
-  // A device that was made elsewhere, known to device() from now on. REQUIRES: none of that name is.
+  // A device that was made elsewhere, known to device() from now on. REQUIRES: none of that name
+  // is.
   void add_device(Device device);
   bool owns(const Device& device) const;
 

@@ -120,8 +120,7 @@ StatusOr<> Program::run_steps(PlanState& plan, RunContext& context) {
       HYP_TRY_VOID(run_launch(plan, step, *launch, context));
     } else if (const auto* copy = std::get_if<Copy>(step.instruction)) {
       // An output that took over its donor may be copied onto itself.
-      HYP_TRY_VOID(
-          queue_.copy(resolve(plan, copy->to), resolve(plan, copy->from), copy->to.bytes));
+      HYP_TRY_VOID(queue_.copy(resolve(plan, copy->to), resolve(plan, copy->from), copy->to.bytes));
     } else if (const auto* call = std::get_if<Call>(step.instruction)) {
       HYP_TRY_VOID(
           run_entry(plan, call->plan, call->arguments, call->outputs, call->frame, context));
@@ -182,8 +181,8 @@ void Program::advance_carried(const PlanState& plan, const std::vector<Carried>&
 StatusOr<> Program::finish_carried(const PlanState& plan, const std::vector<Carried>& carried,
                                    Step& step) const {
   for (std::size_t i = 0; i < carried.size(); ++i) {
-    HYP_TRY_VOID(queue_.copy(resolve(plan, carried[i].result), step.current[i],
-                            carried[i].result.bytes));
+    HYP_TRY_VOID(
+        queue_.copy(resolve(plan, carried[i].result), step.current[i], carried[i].result.bytes));
   }
   return {};
 }

@@ -35,8 +35,8 @@ struct RunContext {
 
 class Program {
  public:
-  // REQUIRES: module->verify() succeeds; `queue` and `profiler` outlive the program. `loader` may be
-  // null when the module has no code.
+  // REQUIRES: module->verify() succeeds; `queue` and `profiler` outlive the program. `loader` may
+  // be null when the module has no code.
   static StatusOr<std::unique_ptr<Program>> load(std::shared_ptr<const Module> module,
                                                  const Device& device, DeviceQueue& queue,
                                                  CodeLoader* loader, Profiler& profiler);
@@ -78,8 +78,7 @@ class Program {
 
   std::byte* resolve(const PlanState& plan, const Slot& slot) const;
   StatusOr<> run_steps(PlanState& plan, RunContext& context);
-  StatusOr<> run_launch(PlanState& plan, Step& step, const Launch& launch,
-                        RunContext& context);
+  StatusOr<> run_launch(PlanState& plan, Step& step, const Launch& launch, RunContext& context);
   StatusOr<> run_entry(PlanState& caller, std::uint32_t callee, const std::vector<Slot>& arguments,
                        const std::vector<Slot>& outputs, const Slot& frame, RunContext& context);
   StatusOr<> run_while(PlanState& plan, Step& step, const WhileLoop& loop, RunContext& context);

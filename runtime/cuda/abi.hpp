@@ -164,8 +164,8 @@ struct CUgraphExecUpdateResultInfo {
   CUgraphNode errorFromNode;
 };
 
-// What a kernel needs to copy tiles by the tensor memory accelerator: passed to it by value. CUDA 12
-// aligns it to 64 bytes, CUDA 13 to 128.
+// What a kernel needs to copy tiles by the tensor memory accelerator: passed to it by value. CUDA
+// 12 aligns it to 64 bytes, CUDA 13 to 128.
 struct alignas(128) CUtensorMap {
   std::uint64_t opaque[16];
 };

@@ -34,8 +34,8 @@ StatusOr<std::unique_ptr<Arena>> Arena::create(std::shared_ptr<Context> context,
   const std::uint64_t capacity =
       round_up(options.capacity != 0 ? options.capacity : context->properties().memory_bytes, step);
   CUdeviceptr base = 0;
-  HYP_TRY_VOID(context->check(driver.cuMemAddressReserve(&base, capacity, 0, 0, 0),
-                              "cuMemAddressReserve"));
+  HYP_TRY_VOID(
+      context->check(driver.cuMemAddressReserve(&base, capacity, 0, 0, 0), "cuMemAddressReserve"));
   return std::unique_ptr<Arena>(
       new Arena(std::move(context), std::move(options.name), base, capacity, step));
 }

@@ -6,9 +6,9 @@
 
 #include "ir/support/check.hpp"
 #include "ir/support/format.hpp"
-#include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/object.hpp"
 #include "runtime/cuda/problem.hpp"
+#include "runtime/cuda/queue.hpp"
 
 namespace hyperion::runtime::cuda {
 namespace {
@@ -23,14 +23,14 @@ StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
                              CUdeviceptr address) {
   CUtensorMap map = {};
   const std::vector<std::uint32_t> element_strides(wanted.dims.size(), 1);
-  HYP_TRY_VOID(context.check(
-      context.driver().cuTensorMapEncodeTiled(
-          &map, wanted.type, static_cast<std::uint32_t>(wanted.dims.size()),
-          reinterpret_cast<void*>(address + wanted.offset), wanted.dims.data(),
-          wanted.byte_strides.data(), wanted.box.data(), element_strides.data(),
-          CU_TENSOR_MAP_INTERLEAVE_NONE, wanted.swizzle, wanted.promotion,
-          CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-      "cuTensorMapEncodeTiled"));
+  HYP_TRY_VOID(
+      context.check(context.driver().cuTensorMapEncodeTiled(
+                        &map, wanted.type, static_cast<std::uint32_t>(wanted.dims.size()),
+                        reinterpret_cast<void*>(address + wanted.offset), wanted.dims.data(),
+                        wanted.byte_strides.data(), wanted.box.data(), element_strides.data(),
+                        CU_TENSOR_MAP_INTERLEAVE_NONE, wanted.swizzle, wanted.promotion,
+                        CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+                    "cuTensorMapEncodeTiled"));
   return map;
 }
 
@@ -100,7 +100,8 @@ class CudaCode final : public LoadedCode {
  public:
   void add(std::shared_ptr<KernelLibrary> library, std::vector<KernelEntry> kernels) {
     for (KernelEntry& entry : kernels) {
-      kernels_.emplace(entry.name, Found{library, std::move(entry)});
+      std::string name = entry.name;
+      kernels_.emplace(std::move(name), Found{library, std::move(entry)});
     }
   }
 
@@ -137,9 +138,8 @@ class CudaCodeLoader final : public CodeLoader {
     for (const std::span<const std::byte> bytes : objects) {
       HYP_TRY(DeviceObject object, DeviceObject::parse(bytes));
       if (object.architecture != own) {
-        return problem_error(
-            Problem::bad_code,
-            format("the code is for {}, {} is {}", object.architecture, context_->name(), own));
+        return problem_error(Problem::bad_code, format("the code is for {}, {} is {}",
+                                                       object.architecture, context_->name(), own));
       }
       HYP_TRY(auto library, KernelLibrary::load(context_, object.cubin));
       code->add(std::move(library), std::move(object.kernels));

@@ -1,9 +1,9 @@
 // compile_log.hpp: what NVRTC and its assembler say about a program, as figures.
 //
-// With -Xptxas=-v the assembler prints, for each kernel, registers, stack, spills, shared memory and
-// barriers. Advisories, numbered C75xx, say that it gave up on something that the source relies on:
-// register budgets ignored, wgmma serialised. They come even where warnings are off. A schedule that
-// promises none of that must be dropped when it meets one.
+// With -Xptxas=-v the assembler prints, for each kernel, registers, stack, spills, shared memory
+// and barriers. Advisories, numbered C75xx, say that it gave up on something that the source relies
+// on: register budgets ignored, wgmma serialised. They come even where warnings are off. A schedule
+// that promises none of that must be dropped when it meets one.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ std::vector<std::byte> pack(const Program& program) {
   std::vector<std::byte> bytes(sizeof length + length + program.cubin.size());
   std::memcpy(bytes.data(), &length, sizeof length);
   std::memcpy(bytes.data() + sizeof length, program.log_text.data(), length);
-  std::ranges::copy(program.cubin, bytes.begin() + static_cast<std::ptrdiff_t>(sizeof length + length));
+  std::ranges::copy(program.cubin,
+                    bytes.begin() + static_cast<std::ptrdiff_t>(sizeof length + length));
   return bytes;
 }
 
@@ -80,8 +81,8 @@ int number_of(std::string_view architecture) {
 
 StatusOr<> check_architecture(Nvrtc& nvrtc, const CompileRequest& request) {
   int count = 0;
-  HYP_TRY_VOID(check(nvrtc, nvrtc.nvrtcGetNumSupportedArchs(&count), "nvrtcGetNumSupportedArchs",
-                     request));
+  HYP_TRY_VOID(
+      check(nvrtc, nvrtc.nvrtcGetNumSupportedArchs(&count), "nvrtcGetNumSupportedArchs", request));
   std::vector<int> known(static_cast<std::size_t>(std::max(count, 0)));
   HYP_TRY_VOID(
       check(nvrtc, nvrtc.nvrtcGetSupportedArchs(known.data()), "nvrtcGetSupportedArchs", request));
@@ -157,8 +158,8 @@ StatusOr<Program> Compiler::compile_now(Nvrtc& nvrtc, const CompileRequest& requ
   std::vector<const char*> options = {architecture.c_str()};
   for (const std::string_view option : kStandardOptions) options.push_back(option.data());
   for (const std::string& option : request.options) options.push_back(option.c_str());
-  const nvrtcResult result = nvrtc.nvrtcCompileProgram(
-      handle.get(), static_cast<int>(options.size()), options.data());
+  const nvrtcResult result =
+      nvrtc.nvrtcCompileProgram(handle.get(), static_cast<int>(options.size()), options.data());
   Program program;
   program.name = request.name;
   program.log_text = read_log(nvrtc, handle.get());
@@ -166,10 +167,10 @@ StatusOr<Program> Compiler::compile_now(Nvrtc& nvrtc, const CompileRequest& requ
     return problem_error(Problem::nvrtc_builtins, program.log_text, request.name);
   }
   if (result != NVRTC_SUCCESS) {
-    return problem_error(Problem::compile,
-                         format("{}\n{}", nvrtc.result_text(result),
-                                program.log_text.substr(0, kReportBytes)),
-                         request.name);
+    return problem_error(
+        Problem::compile,
+        format("{}\n{}", nvrtc.result_text(result), program.log_text.substr(0, kReportBytes)),
+        request.name);
   }
   program.log = read_compile_log(program.log_text);
 
@@ -177,9 +178,9 @@ StatusOr<Program> Compiler::compile_now(Nvrtc& nvrtc, const CompileRequest& requ
   HYP_TRY_VOID(
       check(nvrtc, nvrtc.nvrtcGetCUBINSize(handle.get(), &bytes), "nvrtcGetCUBINSize", request));
   program.cubin.resize(bytes);
-  HYP_TRY_VOID(check(
-      nvrtc, nvrtc.nvrtcGetCUBIN(handle.get(), reinterpret_cast<char*>(program.cubin.data())),
-      "nvrtcGetCUBIN", request));
+  HYP_TRY_VOID(
+      check(nvrtc, nvrtc.nvrtcGetCUBIN(handle.get(), reinterpret_cast<char*>(program.cubin.data())),
+            "nvrtcGetCUBIN", request));
   return program;
 }
 

@@ -1,8 +1,8 @@
 // compiler.hpp: CUDA C++ in, machine code of one GPU architecture out.
 //
 //   auto compiler = Compiler::create({.cache = &cache});
-//   auto program = (*compiler)->compile({.name = "scale.cu", .source = text, .architecture = "sm_90a"});
-//   program->cubin, program->log.kernels[0].registers
+//   auto program = (*compiler)->compile({.name = "scale.cu", .source = text, .architecture =
+//   "sm_90a"}); program->cubin, program->log.kernels[0].registers
 //
 // No GPU is needed: a machine without one compiles for any architecture that its NVRTC knows.
 //
@@ -33,13 +33,13 @@
 
 namespace hyperion::runtime::cuda {
 
-// C++20 is the newest that NVRTC 13.0 takes. Functions without a mark are the device's, so that shared
-// scalar functions need none. The assembler reports registers and spills.
-inline constexpr std::string_view kStandardOptions[] = {"--std=c++20", "-default-device", "--minimal",
-                                                        "-Xptxas=-v"};
+// C++20 is the newest that NVRTC 13.0 takes. Functions without a mark are the device's, so that
+// shared scalar functions need none. The assembler reports registers and spills.
+inline constexpr std::string_view kStandardOptions[] = {"--std=c++20", "-default-device",
+                                                        "--minimal", "-Xptxas=-v"};
 
 struct CompileRequest {
-  std::string name;          // in messages: "softmax.cu"
+  std::string name;  // in messages: "softmax.cu"
   std::string source;
   std::string architecture;  // "sm_90a"
   std::vector<std::string> options;

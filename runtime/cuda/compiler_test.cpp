@@ -20,7 +20,8 @@ extern "C" __global__ void scale(const float* x, float* y, float factor, int cou
 )";
 
 CompileRequest request(std::string architecture = "sm_90a") {
-  return {.name = "scale.cu", .source = std::string(kScale), .architecture = std::move(architecture)};
+  return {
+      .name = "scale.cu", .source = std::string(kScale), .architecture = std::move(architecture)};
 }
 
 DiskCache open_cache(const TempFolder& folder) {
@@ -34,7 +35,8 @@ TEST(CompileLog, ReadsFiguresOfEachKernel) {
       "ptxas info    : 0 bytes gmem\n"
       "ptxas info    : Compiling entry function 'spill' for 'sm_90a'\n"
       "ptxas info    : Function properties for spill\n"
-      "ptxas         .     2296 bytes stack frame, 3472 bytes spill stores, 3484 bytes spill loads\n"
+      "ptxas         .     2296 bytes stack frame, 3472 bytes spill stores, 3484 bytes spill "
+      "loads\n"
       "ptxas info    : Used 64 registers, used 1 barriers, 2296 bytes cumulative stack size, 4096 "
       "bytes smem\n"
       "ptxas info    : Compiling entry function 'scale' for 'sm_90a'\n"
@@ -192,7 +194,11 @@ TEST_F(RealNvrtc, CompilesForEachArchitecture) {
     const auto program = compiler.compile(request(architecture));
     ASSERT_TRUE(program) << program.error().text();
     ASSERT_GT(program->cubin.size(), 4u);
-    EXPECT_EQ(std::memcmp(program->cubin.data(), "\x7f" "ELF", 4), 0);
+    EXPECT_EQ(std::memcmp(program->cubin.data(),
+                          "\x7f"
+                          "ELF",
+                          4),
+              0);
     ASSERT_EQ(program->log.kernels.size(), 1u) << program->log_text;
     EXPECT_EQ(program->log.kernels[0].name, "scale");
     EXPECT_GT(program->log.kernels[0].registers, 0);

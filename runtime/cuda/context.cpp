@@ -146,11 +146,11 @@ StatusOr<std::shared_ptr<Context>> Context::create(std::shared_ptr<Driver> drive
   const DeviceProperties& properties = found.properties;
   const std::string where = format("cuda:{}", ordinal);
   if (properties.compute_major * 10 + properties.compute_minor < kOldestCompute) {
-    return problem_error(Problem::old_device,
-                         format("{} has compute capability {}.{}, Hyperion needs 7.5",
-                                properties.name, properties.compute_major,
-                                properties.compute_minor),
-                         where);
+    return problem_error(
+        Problem::old_device,
+        format("{} has compute capability {}.{}, Hyperion needs 7.5", properties.name,
+               properties.compute_major, properties.compute_minor),
+        where);
   }
   if (!properties.maps_memory) {
     return problem_error(Problem::old_device,
@@ -203,7 +203,8 @@ Context::Current::~Current() {
 }
 
 StatusOr<> Context::check(CUresult result, std::string_view call, std::string_view where) {
-  if (result == CUDA_SUCCESS) [[likely]] return {};
+  if (result == CUDA_SUCCESS) [[likely]]
+    return {};
   if (!is_fatal(result)) {
     StatusOr<> failed = cuda::check(*driver_, result, call);
     failed.error().where = where.empty() ? name() : std::string(where);

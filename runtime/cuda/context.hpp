@@ -5,8 +5,9 @@
 // that for a scope and puts back what was there before, so Hyperion never leaves its mark on a
 // user's thread.
 //
-// Failure is sticky on a GPU: after a kernel's illegal access every call fails. The first such error
-// is kept; from then on enter() fails with cuda.device_lost and quotes it. Other devices go on.
+// Failure is sticky on a GPU: after a kernel's illegal access every call fails. The first such
+// error is kept; from then on enter() fails with cuda.device_lost and quotes it. Other devices go
+// on.
 //
 // The ledger says who holds device memory, for messages: each holder has a name and its bytes.
 //

@@ -4,8 +4,8 @@
 
 #include "ir/support/format.hpp"
 #include "runtime/cuda/code.hpp"
-#include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/pool.hpp"
+#include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/staging.hpp"
 
 namespace hyperion::runtime::cuda {
@@ -55,7 +55,8 @@ std::string describe(const DeviceProperties& device) {
   // Double data rate: two transfers a clock.
   const double bytes_per_second = 2.0 * 1e3 * device.memory_clock_khz * device.memory_bus_bits / 8;
   return format(
-      "{}, {}, {} at {:.1f} TB/s, driver for CUDA {}; {} multiprocessors at {:.2f} GHz with {} threads "
+      "{}, {}, {} at {:.1f} TB/s, driver for CUDA {}; {} multiprocessors at {:.2f} GHz with {} "
+      "threads "
       "and {} KiB of shared memory each, {} threads and {} KiB in a block, L2 {} MiB",
       device.name, device.architecture(), readable_bytes(device.memory_bytes),
       bytes_per_second / 1e12, version_text(device.driver_version), device.multiprocessors,

@@ -113,7 +113,8 @@ class CudaDevice : public testing::Test {
   }
   StatusOr<BufferView> run(const BufferView& argument) {
     std::vector<BufferView> outputs;
-    HYP_TRY_VOID(executor_->execute_now(*executor_->find("step"), std::span(&argument, 1), outputs));
+    HYP_TRY_VOID(
+        executor_->execute_now(*executor_->find("step"), std::span(&argument, 1), outputs));
     return outputs[0];
   }
 
@@ -226,8 +227,8 @@ TEST_F(CudaDevice, ManyAddressesStayRight) {
 // state = x; while (state[0] < 100) state = 2 state
 TEST_F(CudaDevice, LoopsReadTheirConditionFromTheDevice) {
   Plan condition{"condition", {kBytes}, {1}, 0, {}};
-  condition.instructions = {Launch{
-      .kernel = "below", .buffers = {argument(0), {Slot::Kind::output, 0, 0, 1}}}};
+  condition.instructions = {
+      Launch{.kernel = "below", .buffers = {argument(0), {Slot::Kind::output, 0, 0, 1}}}};
   Plan body{"body", {kBytes}, {kBytes}, 0, {}};
   body.instructions = {launch_scale(argument(0), output(0))};
   Plan step{"step", {kBytes}, {kBytes}, 192, {}};

@@ -64,8 +64,7 @@ StatusOr<std::shared_ptr<Driver>> Driver::load(const std::string& library) {
 
 StatusOr<std::shared_ptr<Driver>> Driver::from_symbols(const Symbols& symbols, std::string name,
                                                        std::shared_ptr<void> owner) {
-  const auto get_version =
-      reinterpret_cast<CUresult (*)(int*)>(symbols("cuDriverGetVersion"));
+  const auto get_version = reinterpret_cast<CUresult (*)(int*)>(symbols("cuDriverGetVersion"));
   if (get_version == nullptr) {
     return problem_error(Problem::no_driver, "the library is no NVIDIA driver", std::move(name));
   }
@@ -104,7 +103,8 @@ std::string describe(Driver& driver, CUresult result) {
 }
 
 StatusOr<> check(Driver& driver, CUresult result, std::string_view call) {
-  if (result == CUDA_SUCCESS) [[likely]] return {};
+  if (result == CUDA_SUCCESS) [[likely]]
+    return {};
   return problem_error(Problem::call, format("{}: {}", call, describe(driver, result)));
 }
 

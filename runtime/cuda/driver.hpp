@@ -1,8 +1,8 @@
 // driver.hpp: NVIDIA's driver, libcuda.so.1, opened at run time.
 //
 // Hyperion links nothing of CUDA: a machine without a GPU runs the same binary. Driver is an
-// abstract interface with one virtual function for each line of driver.def, so that tests put a fake
-// in its place (tests/support/fake_driver.hpp) which records calls and fails the nth of them.
+// abstract interface with one virtual function for each line of driver.def, so that tests put a
+// fake in its place (tests/support/fake_driver.hpp) which records calls and fails the nth of them.
 //
 // load() asks cuGetProcAddress for the interfaces of CUDA 12.0, by number: plain dlsym would give
 // each function in its oldest form, and asking for the newest would give forms that these

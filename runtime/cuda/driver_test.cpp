@@ -2,17 +2,23 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <set>
 
+#include "ir/support/format.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 #include "runtime/cuda/problem.hpp"
 #include "tests/support/fake_cuda.hpp"
+#include "tests/support/source_path.hpp"
 
 namespace hyperion::runtime::cuda {
 namespace {
 
 using testing_support::FakeDriver;
+using testing_support::source_path;
 
 // Symbols of a library that is no real driver.
 int g_version = 13000;
@@ -25,8 +31,8 @@ CUresult get_version(int* version) {
 CUresult any_function() { return CUDA_SUCCESS; }
 CUresult get_proc_address(const char* name, void** function, int, std::uint64_t,
                           CUdriverProcAddressQueryResult* found) {
-  *found = name == g_missing ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
-                             : CU_GET_PROC_ADDRESS_SUCCESS;
+  *found =
+      name == g_missing ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT : CU_GET_PROC_ADDRESS_SUCCESS;
   *function = reinterpret_cast<void*>(&any_function);
   return CUDA_SUCCESS;
 }
@@ -101,6 +107,22 @@ TEST(CudaProblems, HaveDistinctIdsAndAdvice) {
     const Status status = problem_status(problem.problem, "");
     EXPECT_TRUE(is_problem(status, problem.problem));
     EXPECT_EQ(status.code, problem.code);
+  }
+}
+
+// By its name in code, or by the end of its message.
+TEST(CudaProblems, EachIsRaisedByATest) {
+  std::string tests;
+  for (const char* name : {"driver", "memory", "kernel", "compiler", "device"}) {
+    std::ifstream file(source_path(format("runtime/cuda/{}_test.cpp", name)));
+    tests.append(std::istreambuf_iterator<char>(file), {});
+  }
+  if (tests.empty()) GTEST_SKIP() << "the sources are not here";
+  for (const ProblemInfo& problem : all_problems()) {
+    const std::string name(problem.id.substr(problem.id.find('.') + 1));
+    EXPECT_TRUE(tests.find("Problem::" + name + ")") != std::string::npos ||
+                tests.find("[cuda." + name + "]") != std::string::npos)
+        << problem.id;
   }
 }
 

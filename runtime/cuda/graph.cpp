@@ -75,7 +75,8 @@ void Replay::set_commands(CommandList commands) {
   const std::size_t shown = std::min(names.size(), kShownKernels);
   origin_ = std::make_shared<const KernelOrigin>(KernelOrigin{
       format("graph of {} kernels", names.size()),
-      format("{}{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+      format("{}{}",
+             fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
              shown < names.size() ? ", ..." : "")});
 }
 

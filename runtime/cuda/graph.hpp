@@ -1,8 +1,9 @@
 // graph.hpp: a list of work on a GPU that is run again and again.
 //
-// CommandList is work as data: launches, copies, fills, in order. Replay hands it to the driver once,
-// as a CUDA graph, and then starts all of it by one call: 80 launches of 3 us each become one of a few.
-// When the driver cannot make a graph of it, Replay runs the commands one by one and can say why.
+// CommandList is work as data: launches, copies, fills, in order. Replay hands it to the driver
+// once, as a CUDA graph, and then starts all of it by one call: 80 launches of 3 us each become one
+// of a few. When the driver cannot make a graph of it, Replay runs the commands one by one and can
+// say why.
 //
 //   CommandList step;
 //   step.launch(kernel, shape, Arguments(x, y, count));
@@ -10,8 +11,8 @@
 //   replay->run(stream);
 //
 // Addresses are part of the graph. What changes from run to run (a learning rate, a seed) lies in
-// device memory that is written between runs; when an address changes, update() changes the graph in
-// place, which costs far less than making it.
+// device memory that is written between runs; when an address changes, update() changes the graph
+// in place, which costs far less than making it.
 //
 // Thread safety: a list and a replay belong to one thread at a time.
 #pragma once

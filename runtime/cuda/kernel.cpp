@@ -28,7 +28,7 @@ Arguments& Arguments::add_bytes(std::span<const std::byte> bytes, std::size_t al
 // ---- Code ----
 
 StatusOr<std::shared_ptr<KernelLibrary>> KernelLibrary::load(std::shared_ptr<Context> context,
-                                                       std::span<const std::byte> cubin) {
+                                                             std::span<const std::byte> cubin) {
   HYP_TRY(const auto current, context->enter());
   Driver& driver = context->driver();
   CUlibrary library = nullptr;
@@ -54,7 +54,8 @@ KernelLibrary::~KernelLibrary() {
   log_failure(driver, driver.cuLibraryUnload(library_), "cuLibraryUnload");
 }
 
-StatusOr<std::shared_ptr<Kernel>> KernelLibrary::kernel(const std::string& name, std::string source) {
+StatusOr<std::shared_ptr<Kernel>> KernelLibrary::kernel(const std::string& name,
+                                                        std::string source) {
   HYP_TRY(const auto current, context_->enter());
   Driver& driver = context_->driver();
   const std::string where = format("kernel '{}'", name);
@@ -102,9 +103,8 @@ Kernel::Kernel(std::shared_ptr<KernelLibrary> code, CUfunction function, KernelO
 StatusOr<> Kernel::allow_shared(unsigned bytes) const {
   if (bytes <= allowed_shared_bytes_.load(std::memory_order_relaxed)) return {};
   Driver& driver = code_->context()->driver();
-  const CUresult result =
-      driver.cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                static_cast<int>(bytes));
+  const CUresult result = driver.cuFuncSetAttribute(
+      function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(bytes));
   if (result == CUDA_ERROR_INVALID_VALUE) {
     return refused(result, {.shared_bytes = bytes});
   }
@@ -164,7 +164,8 @@ StatusOr<> launch(Stream& stream, const Kernel& kernel, const LaunchShape& shape
   stream.note(kernel.origin_);
   const CUresult result =
       stream.context()->driver().cuLaunchKernelEx(&config, kernel.function_, pointers, nullptr);
-  if (result == CUDA_SUCCESS) [[likely]] return {};
+  if (result == CUDA_SUCCESS) [[likely]]
+    return {};
   if (is_fatal(result)) return stream.check(result, "cuLaunchKernelEx");
   return kernel.refused(result, shape);
 }

@@ -8,8 +8,8 @@
 // loaded. Shared memory beyond 48 KiB is allowed once, when a kernel is first given that much.
 //
 // A launch does not wait. What is wrong with it (too many threads, too much shared memory) is its
-// error, cuda.launch with all figures; what goes wrong while the kernel runs is the error of whoever
-// waits for the stream.
+// error, cuda.launch with all figures; what goes wrong while the kernel runs is the error of
+// whoever waits for the stream.
 //
 // Thread safety: all functions.
 #pragma once
@@ -38,8 +38,8 @@ struct Dim3 {
 };
 
 struct LaunchShape {
-  Dim3 grid;   // in blocks
-  Dim3 block;  // in threads
+  Dim3 grid;                  // in blocks
+  Dim3 block;                 // in threads
   unsigned shared_bytes = 0;  // dynamic, of each block
   Dim3 cluster;               // in blocks; sm_90 and later
   // May start while the kernel before still runs: the kernel then waits by griddepcontrol.wait.
@@ -85,7 +85,7 @@ class KernelLibrary : public std::enable_shared_from_this<KernelLibrary> {
  public:
   // bad_code when the driver refuses it.
   static StatusOr<std::shared_ptr<KernelLibrary>> load(std::shared_ptr<Context> context,
-                                                    std::span<const std::byte> cubin);
+                                                       std::span<const std::byte> cubin);
   ~KernelLibrary();
   KernelLibrary(const KernelLibrary&) = delete;
   KernelLibrary& operator=(const KernelLibrary&) = delete;
@@ -103,8 +103,8 @@ class KernelLibrary : public std::enable_shared_from_this<KernelLibrary> {
 };
 
 struct KernelAttributes {
-  int registers = 0;           // of each thread
-  int local_bytes = 0;         // of each thread: stack and spills
+  int registers = 0;    // of each thread
+  int local_bytes = 0;  // of each thread: stack and spills
   int static_shared_bytes = 0;
   int most_threads = 0;  // in a block, with these registers
 };

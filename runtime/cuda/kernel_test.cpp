@@ -86,7 +86,8 @@ TEST_F(CudaKernel, AMissingKernelIsNamed) {
 }
 
 TEST_F(CudaKernel, CodeForAnotherMachineIsRefused) {
-  const auto code = KernelLibrary::load(context_, std::as_bytes(std::span(std::string_view("ELF"))));
+  const auto code =
+      KernelLibrary::load(context_, std::as_bytes(std::span(std::string_view("ELF"))));
   ASSERT_FALSE(code);
   EXPECT_TRUE(is_problem(code.error(), Problem::bad_code)) << code.error().text();
 }
@@ -98,8 +99,7 @@ TEST_F(CudaKernel, ARefusedLaunchHasAllFigures) {
   ASSERT_FALSE(launched);
   EXPECT_TRUE(is_problem(launched.error(), Problem::launch));
   EXPECT_EQ(launched.error().where, "kernel 'scale' (mul at train.cpp:41:12)");
-  EXPECT_NE(launched.error().message.find("grid (7, 1, 1), block (2048, 1, 1)"),
-            std::string::npos);
+  EXPECT_NE(launched.error().message.find("grid (7, 1, 1), block (2048, 1, 1)"), std::string::npos);
   const auto shared =
       launch(*stream_, *kernel, {.block = {32}, .shared_bytes = 300'000}, scale_by(1));
   ASSERT_FALSE(shared);
@@ -162,8 +162,8 @@ CommandList three_commands(const CudaKernel&, std::shared_ptr<Kernel> kernel, Ar
 
 TEST_F(CudaKernel, AReplayIsOneLaunch) {
   const auto kernel = *code_->kernel("scale");
-  auto replay = Replay::create(
-      context_, three_commands(*this, kernel, scale_by(3), address(8), address(4)));
+  auto replay =
+      Replay::create(context_, three_commands(*this, kernel, scale_by(3), address(8), address(4)));
   ASSERT_TRUE(replay) << replay.error().text();
   EXPECT_TRUE((*replay)->is_graph());
   EXPECT_EQ(floats_[8], 0);
@@ -180,8 +180,8 @@ TEST_F(CudaKernel, AReplayIsOneLaunch) {
   EXPECT_EQ(driver_->count("cuGraphLaunch"), 3u);
 
   // Another factor and another target, in place.
-  ASSERT_TRUE((*replay)->update(
-      three_commands(*this, kernel, scale_by(5), address(12), address(4))));
+  ASSERT_TRUE(
+      (*replay)->update(three_commands(*this, kernel, scale_by(5), address(12), address(4))));
   ASSERT_TRUE((*replay)->run(*stream_));
   EXPECT_EQ(floats_[12], 15);
   EXPECT_EQ(driver_->count("cuGraphInstantiateWithFlags"), 1u);
@@ -205,8 +205,7 @@ TEST_F(CudaKernel, AReplayWithoutAGraphSaysWhyAndRuns) {
         context_, three_commands(*this, kernel, scale_by(3), address(8), address(4)));
     ASSERT_TRUE(replay) << replay.error().text();
     EXPECT_FALSE((*replay)->is_graph()) << call;
-    EXPECT_TRUE((*replay)->fallback_reason().starts_with(
-        "launched one by one, without a graph: "))
+    EXPECT_TRUE((*replay)->fallback_reason().starts_with("launched one by one, without a graph: "))
         << (*replay)->fallback_reason();
     EXPECT_NE((*replay)->fallback_reason().find("(900)"), std::string::npos);
     floats_[0] = 2;
@@ -222,8 +221,7 @@ TEST_F(CudaKernel, AFaultInAGraphNamesItsKernels) {
   auto replay = Replay::create(context_, std::move(commands));
   ASSERT_TRUE(replay);
   ASSERT_TRUE((*replay)->run(*stream_));
-  EXPECT_EQ(stream_->synchronize().error().where,
-            "kernel 'graph of 2 kernels' (scale, fault)");
+  EXPECT_EQ(stream_->synchronize().error().where, "kernel 'graph of 2 kernels' (scale, fault)");
   EXPECT_FALSE((*replay)->run(*stream_));
 }
 
@@ -258,8 +256,8 @@ StatusOr<std::vector<float>> whole_program(const std::shared_ptr<FakeDriver>& dr
 
 TEST(CudaFaults, EveryCallMayFailAndNothingIsLost) {
   const std::vector<float> expected = {2, 4, 6, 8, 10, 12, 14, 16};
-  for (const CUresult result : {CUDA_ERROR_OUT_OF_MEMORY, CUDA_ERROR_NOT_SUPPORTED,
-                                CUDA_ERROR_LAUNCH_FAILED}) {
+  for (const CUresult result :
+       {CUDA_ERROR_OUT_OF_MEMORY, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_LAUNCH_FAILED}) {
     int failures = 0;
     for (std::uint64_t nth = 1;; ++nth) {
       const auto driver = make_driver();

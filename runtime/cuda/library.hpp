@@ -28,8 +28,8 @@ class SharedLibrary {
 };
 
 // Folders in which toolkits and Python packages put NVIDIA's libraries, in the order to try; only
-// those that exist: $CUDA_HOME, $CUDA_PATH, /usr/local/cuda*, then site-packages/nvidia of the active virtual
-// environment, the user and the system.
+// those that exist: $CUDA_HOME, $CUDA_PATH, /usr/local/cuda*, then site-packages/nvidia of the
+// active virtual environment, the user and the system.
 std::vector<std::string> nvidia_library_folders();
 
 }  // namespace hyperion::runtime::cuda

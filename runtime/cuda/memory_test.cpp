@@ -75,10 +75,11 @@ TEST_F(CudaMemory, OutOfMemorySaysWhoHoldsIt) {
   const auto grown = second->ensure(std::uint64_t{200} << 20);
   ASSERT_FALSE(grown);
   EXPECT_EQ(grown.error().code, Code::resource_exhausted);
-  EXPECT_EQ(grown.error().text(),
-            "resource_exhausted: cuda:0: no memory for 100.0 MiB more for arena of step: 1024.0 MiB in "
-            "all, 24.0 MiB free; held by weights 900.0 MiB, arena of step 100.0 MiB, by CUDA and "
-            "others 0 bytes [cuda.out_of_memory]; use a smaller batch, or end what else uses the GPU");
+  EXPECT_EQ(
+      grown.error().text(),
+      "resource_exhausted: cuda:0: no memory for 100.0 MiB more for arena of step: 1024.0 MiB in "
+      "all, 24.0 MiB free; held by weights 900.0 MiB, arena of step 100.0 MiB, by CUDA and "
+      "others 0 bytes [cuda.out_of_memory]; use a smaller batch, or end what else uses the GPU");
   EXPECT_EQ(second->bytes(), std::uint64_t{100} << 20);  // as it was
   ASSERT_TRUE(second->ensure(std::uint64_t{120} << 20));
 }

@@ -52,8 +52,8 @@ class LoadedNvrtc final : public Nvrtc {
 #undef HYP_NVRTC_ENTRY
 };
 
-// Opens the builtins library that lies beside a compiler, so that the compiler finds it by name. When
-// there is none, compiling says so.
+// Opens the builtins library that lies beside a compiler, so that the compiler finds it by name.
+// When there is none, compiling says so.
 void open_builtins(const fs::path& compiler) {
   std::error_code error;
   const std::string name = compiler.filename().string();  // libnvrtc.so.13, or .so.13.0.88
@@ -104,8 +104,7 @@ StatusOr<std::shared_ptr<Nvrtc>> Nvrtc::load_from(const std::string& library) {
 }
 
 StatusOr<std::shared_ptr<Nvrtc>> Nvrtc::from_symbols(const Symbols& symbols, std::string name) {
-  const auto get_version =
-      reinterpret_cast<nvrtcResult (*)(int*, int*)>(symbols("nvrtcVersion"));
+  const auto get_version = reinterpret_cast<nvrtcResult (*)(int*, int*)>(symbols("nvrtcVersion"));
   int major = 0;
   int minor = 0;
   if (get_version == nullptr || get_version(&major, &minor) != NVRTC_SUCCESS) {
@@ -118,8 +117,8 @@ StatusOr<std::shared_ptr<Nvrtc>> Nvrtc::from_symbols(const Symbols& symbols, std
   }
   auto nvrtc = std::make_shared<LoadedNvrtc>(major, minor);
   if (const char* missing = nvrtc->find_all(symbols)) {
-    return problem_error(Problem::old_nvrtc,
-                         format("NVRTC {}.{} lacks {}", major, minor, missing), std::move(name));
+    return problem_error(Problem::old_nvrtc, format("NVRTC {}.{} lacks {}", major, minor, missing),
+                         std::move(name));
   }
   return std::static_pointer_cast<Nvrtc>(std::move(nvrtc));
 }

@@ -1,12 +1,12 @@
 // nvrtc.hpp: NVIDIA's run-time compiler, libnvrtc.so, opened at run time.
 //
-// Looked for in this order: the file that HYPERION_NVRTC names (then nothing else), a copy that is in
-// the process already, the loader's path, nvidia_library_folders(). Version 13 before 12. Its
+// Looked for in this order: the file that HYPERION_NVRTC names (then nothing else), a copy that is
+// in the process already, the loader's path, nvidia_library_folders(). Version 13 before 12. Its
 // builtins library is opened first, from the same folder, because the compiler itself asks only the
 // loader's path for it.
 //
-// An abstract interface like Driver, for the same reason. Thread safety: all functions; programs are
-// compiled in parallel without a common lock.
+// An abstract interface like Driver, for the same reason. Thread safety: all functions; programs
+// are compiled in parallel without a common lock.
 #pragma once
 
 #include <functional>

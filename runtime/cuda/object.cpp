@@ -160,7 +160,8 @@ std::vector<std::byte> DeviceObject::serialize() const {
 }
 
 StatusOr<DeviceObject> DeviceObject::parse(std::span<const std::byte> bytes) {
-  if (bytes.size() < kMagic.size() || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
+  if (bytes.size() < kMagic.size() ||
+      std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
     return error_status(Code::incompatible, "the object holds no code for GPUs", {},
                         "compile the module for this device");
   }

@@ -1,4 +1,5 @@
-// object.hpp: the object code of a module for GPUs: a cubin, and for each kernel how it is launched.
+// object.hpp: the object code of a module for GPUs: a cubin, and for each kernel how it is
+// launched.
 //
 // Code generation writes one of these into Module::objects; each Launch of a plan names a kernel of
 // it. A Launch has only buffers; the rest of what a kernel needs is fixed when it is generated and

@@ -31,7 +31,9 @@ TEST(CudaObject, SurvivesTheJourney) {
 }
 
 TEST(CudaObject, OtherCodeIsIncompatible) {
-  const std::string_view elf = "\x7f" "ELF and more";
+  const std::string_view elf =
+      "\x7f"
+      "ELF and more";
   const auto parsed = DeviceObject::parse(std::as_bytes(std::span(elf)));
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().code, Code::incompatible);

@@ -7,9 +7,9 @@
 // kPoolStep when nothing fits.
 //
 // Order of use. A block goes back to the pool as soon as the host drops its last handle, perhaps
-// while a kernel still works with it. That is safe as long as everything that touches pool memory is
-// ordered by one stream, the device's compute stream; work on another stream must be joined to it by
-// events before the host lets go.
+// while a kernel still works with it. That is safe as long as everything that touches pool memory
+// is ordered by one stream, the device's compute stream; work on another stream must be joined to
+// it by events before the host lets go.
 //
 // Thread safety: all functions.
 #pragma once
@@ -63,7 +63,7 @@ class Pool final : public MemorySource {
   std::unique_ptr<Arena> arena_;
   std::map<std::uint64_t, std::uint64_t> free_by_offset_;  // offset -> bytes; never adjacent
   std::set<std::pair<std::uint64_t, std::uint64_t>> free_by_size_;  // (bytes, offset)
-  std::optional<Status> failure_;  // of the last acquire()
+  std::optional<Status> failure_;                                   // of the last acquire()
 };
 
 }  // namespace hyperion::runtime::cuda

@@ -1,7 +1,9 @@
-// problem.hpp: what can be wrong on the GPU side, one table (problems.def) of ids, codes and advice.
+// problem.hpp: what can be wrong on the GPU side, one table (problems.def) of ids, codes and
+// advice.
 //
 // The library never prints; a problem is a Status:
-//   "unavailable: libcuda.so.1: cannot open shared object file [cuda.no_driver]; install the driver ..."
+//   "unavailable: libcuda.so.1: cannot open shared object file [cuda.no_driver]; install the driver
+//   ..."
 #pragma once
 
 #include <cstdint>

@@ -32,21 +32,22 @@ StatusOr<bool> CudaQueue::read_flag(const std::byte* flag) {
 }
 
 StatusOr<> CudaQueue::launch(const std::shared_ptr<Kernel>& kernel, const LaunchShape& shape,
-                            const Arguments& arguments) {
+                             const Arguments& arguments) {
   if (recording_ == nullptr) return cuda::launch(stream_, *kernel, shape, arguments);
   recording_->launch(kernel, shape, arguments);
   return {};
 }
 
 StatusOr<> CudaQueue::repeat(std::span<const std::uintptr_t> key,
-                            const std::function<StatusOr<>()>& work) {
+                             const std::function<StatusOr<>()>& work) {
   Kept& kept = kept_for(key);
   if (kept.replay != nullptr) return kept.replay->run(stream_);
   if (std::exchange(kept.last_use, ++uses_) == 0) {
     if (++new_keys_in_a_row_ == kRestless) {
-      remark_ = format("launched one by one, without a graph: {} runs in a row had buffers at "
-                       "addresses not seen before",
-                       kRestless);
+      remark_ = format(
+          "launched one by one, without a graph: {} runs in a row had buffers at "
+          "addresses not seen before",
+          kRestless);
     }
     return work();
   }

@@ -1,9 +1,9 @@
 // queue.hpp: one executor's work on a GPU, in the order of the device's compute stream.
 //
 // Work that is repeated with the same addresses becomes a CUDA graph: seen for the first time it is
-// simply done, the second time it is recorded and made into a graph, from then on the graph is run. In a
-// steady training loop outputs come from the allocator's cache and land at a few addresses in turn,
-// so a few graphs for each function are kept, the least recently used goes.
+// simply done, the second time it is recorded and made into a graph, from then on the graph is run.
+// In a steady training loop outputs come from the allocator's cache and land at a few addresses in
+// turn, so a few graphs for each function are kept, the least recently used goes.
 //
 // Thread safety: as DeviceQueue: one thread at a time.
 #pragma once

@@ -31,10 +31,10 @@ StatusOr<> Staging::add_slot() {
   void* data = nullptr;
   const CUresult result = context_->driver().cuMemHostAlloc(&data, options_.slot_bytes, 0);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    return problem_error(Problem::pinned_memory,
-                         format("no pinned host memory for a slot of {}",
-                                readable_bytes(options_.slot_bytes)),
-                         context_->name());
+    return problem_error(
+        Problem::pinned_memory,
+        format("no pinned host memory for a slot of {}", readable_bytes(options_.slot_bytes)),
+        context_->name());
   }
   HYP_TRY_VOID(context_->check(result, "cuMemHostAlloc"));
   slots_.push_back({static_cast<std::byte*>(data), std::move(done)});

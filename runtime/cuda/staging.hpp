@@ -48,7 +48,7 @@ class Staging {
   const std::shared_ptr<Context> context_;
   const StagingOptions options_;
   std::mutex mutex_;
-  std::vector<Slot> slots_;  // guarded by mutex_
+  std::vector<Slot> slots_;   // guarded by mutex_
   bool is_complete_ = false;  // no more slots will be added
 };
 

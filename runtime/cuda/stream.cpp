@@ -60,9 +60,9 @@ StatusOr<> StreamEvent::wait(Stream& stream) {
 StatusOr<double> StreamEvent::seconds_since(const StreamEvent& start) {
   HYP_TRY(const auto current, context_->enter());
   float milliseconds = 0;
-  HYP_TRY_VOID(context_->check(
-      context_->driver().cuEventElapsedTime(&milliseconds, start.event_, event_),
-      "cuEventElapsedTime"));
+  HYP_TRY_VOID(
+      context_->check(context_->driver().cuEventElapsedTime(&milliseconds, start.event_, event_),
+                      "cuEventElapsedTime"));
   return static_cast<double>(milliseconds) / 1000;
 }
 
@@ -72,11 +72,10 @@ StatusOr<std::unique_ptr<Stream>> Stream::create(std::shared_ptr<Context> contex
                                                  Priority priority) {
   HYP_TRY(const auto current, context->enter());
   CUstream stream = nullptr;
-  HYP_TRY_VOID(context->check(
-      context->driver().cuStreamCreateWithPriority(
-          &stream, CU_STREAM_NON_BLOCKING,
-          priority == Priority::high ? kHighPriority : kNormalPriority),
-      "cuStreamCreateWithPriority"));
+  HYP_TRY_VOID(context->check(context->driver().cuStreamCreateWithPriority(
+                                  &stream, CU_STREAM_NON_BLOCKING,
+                                  priority == Priority::high ? kHighPriority : kNormalPriority),
+                              "cuStreamCreateWithPriority"));
   return std::unique_ptr<Stream>(new Stream(std::move(context), stream));
 }
 
@@ -104,7 +103,8 @@ StatusOr<bool> Stream::is_idle() {
 
 StatusOr<> Stream::wait_for(const StreamEvent& event) {
   HYP_TRY(const auto current, context_->enter());
-  return check(context_->driver().cuStreamWaitEvent(stream_, event.handle(), 0), "cuStreamWaitEvent");
+  return check(context_->driver().cuStreamWaitEvent(stream_, event.handle(), 0),
+               "cuStreamWaitEvent");
 }
 
 StatusOr<> Stream::copy_to_device(CUdeviceptr to, const void* from, std::size_t bytes) {
@@ -132,7 +132,8 @@ StatusOr<> Stream::fill(CUdeviceptr to, unsigned char value, std::size_t bytes) 
 }
 
 StatusOr<> Stream::check(CUresult result, std::string_view call) {
-  if (result == CUDA_SUCCESS) [[likely]] return {};
+  if (result == CUDA_SUCCESS) [[likely]]
+    return {};
   return context_->check(result, call, suspects());
 }
 

@@ -94,7 +94,7 @@ class Stream {
 
   const std::shared_ptr<Context> context_;
   const CUstream stream_;
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;                                             // guards what follows
   std::array<std::shared_ptr<const KernelOrigin>, kRemembered> recent_;  // a ring
   std::uint64_t noted_ = 0;                                              // since last idle
 };

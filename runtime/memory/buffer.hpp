@@ -5,8 +5,8 @@
 //   cheaply. BufferView  Buffer + ViewDesc + byte offset. Two views may overlap.
 //
 // A buffer may still be under way: ready() is the event of its producer. read() waits for it and
-// returns the producer's error if it failed ("poison"). On a device that works asynchronously, ready()
-// means in its order: read() waits for the device as well.
+// returns the producer's error if it failed ("poison"). On a device that works asynchronously,
+// ready() means in its order: read() waits for the device as well.
 //
 // Donation. std::move(view).donate() offers the buffer to the next execution that takes the view:
 // outputs may then reuse its memory. After that call every handle of the old buffer is spent:
@@ -142,8 +142,8 @@ class BufferView {
   StatusOr<BufferView> to_dense() const;
   // This view when it is on that device, else a dense copy that is. Waits.
   StatusOr<BufferView> to(const Device& device) const;
-  // A dense copy on any device. REQUIRES: ready. Does not ask whether the buffer is spent: for whoever it
-  // was donated to.
+  // A dense copy on any device. REQUIRES: ready. Does not ask whether the buffer is spent: for
+  // whoever it was donated to.
   StatusOr<BufferView> copy_to(const Device& device) const;
 
   BufferView donate() &&;

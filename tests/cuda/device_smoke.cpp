@@ -2,7 +2,8 @@
 //
 //   cuda_device_smoke [ordinal]      exit code 0: all right, 1: not, 77: there is no GPU here
 //
-// Figures are medians. "host" is the time until a call returns, "device" is between events around it.
+// Figures are medians. "host" is the time until a call returns, "device" is between events around
+// it.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -51,7 +52,6 @@ double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
   return values[values.size() / 2];
 }
-
 
 // Everything that a part of this program needs.
 struct Machine {
@@ -106,11 +106,11 @@ StatusOr<std::string> compile(Machine& machine) {
   ThreadPool threads(std::min(16, host_info().cores));
   const double many_start = now();
   for (auto& one : compiler.compile_all(many, threads)) HYP_TRY_VOID(one);
-  return format("NVRTC {} for {}: first {:.1f} ms, second {:.1f} ms, load {:.2f} ms, "
-                "16 programs on {} threads {:.0f} ms; add uses {} registers",
-                nvrtc->version(), architecture, 1e3 * first.seconds, 1e3 * second.seconds,
-                1e3 * loaded, threads.threads(), 1e3 * (now() - many_start),
-                kernel->attributes().registers);
+  return format(
+      "NVRTC {} for {}: first {:.1f} ms, second {:.1f} ms, load {:.2f} ms, "
+      "16 programs on {} threads {:.0f} ms; add uses {} registers",
+      nvrtc->version(), architecture, 1e3 * first.seconds, 1e3 * second.seconds, 1e3 * loaded,
+      threads.threads(), 1e3 * (now() - many_start), kernel->attributes().registers);
 }
 
 StatusOr<std::string> vector_add(Machine& machine) {
@@ -128,13 +128,13 @@ StatusOr<std::string> vector_add(Machine& machine) {
   HYP_TRY_VOID(machine.staging->upload(*machine.stream, dx, std::as_bytes(std::span(x))));
   HYP_TRY_VOID(machine.staging->upload(*machine.stream, dy, std::as_bytes(std::span(y))));
   HYP_TRY(const auto add, machine.kernel("add"));
-  HYP_TRY_VOID(
-      launch(*machine.stream, *add, shape_for(kCount), Arguments(dx, dy, dy, kCount)));
+  HYP_TRY_VOID(launch(*machine.stream, *add, shape_for(kCount), Arguments(dx, dy, dy, kCount)));
   std::vector<float> z(kCount);
   HYP_TRY_VOID(
       machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(z)), dy));
   for (std::size_t i = 0; i < z.size(); ++i) {
-    if (z[i] != x[i] + y[i]) return wrong(format("element {}: {} + {} gave {}", i, x[i], y[i], z[i]));
+    if (z[i] != x[i] + y[i])
+      return wrong(format("element {}: {} + {} gave {}", i, x[i], y[i], z[i]));
   }
   release(machine, dx, kBytes);
   release(machine, dy, kBytes);
@@ -157,12 +157,10 @@ StatusOr<std::string> shared_memory(Machine& machine) {
   }
   release(machine, data, kCount * sizeof(float));
   // More than the device has is refused, and the device stays well.
-  const auto refused =
-      launch(*machine.stream, *kernel, {.block = {512}, .shared_bytes = 400'000},
-             Arguments(data, kCount));
+  const auto refused = launch(*machine.stream, *kernel, {.block = {512}, .shared_bytes = 400'000},
+                              Arguments(data, kCount));
   if (refused || !is_problem(refused.error(), Problem::launch)) return wrong("was not refused");
-  const auto threads =
-      launch(*machine.stream, *kernel, {.block = {2048}}, Arguments(data, kCount));
+  const auto threads = launch(*machine.stream, *kernel, {.block = {2048}}, Arguments(data, kCount));
   if (threads || !is_problem(threads.error(), Problem::launch)) return wrong("was not refused");
   HYP_TRY_VOID(machine.stream->synchronize());
   return format("refused as meant: {}", threads.error().text());
@@ -218,13 +216,13 @@ StatusOr<std::string> arena_growth(Machine& machine) {
     HYP_TRY_VOID(arena->ensure(step * 32 * kMiB));
     seconds.push_back(now() - start);
     marks.push_back(static_cast<std::byte>(step));
-    HYP_TRY_VOID(machine.stream->fill(arena->base() + before,
-                                      static_cast<unsigned char>(step), arena->bytes() - before));
+    HYP_TRY_VOID(machine.stream->fill(arena->base() + before, static_cast<unsigned char>(step),
+                                      arena->bytes() - before));
   }
   for (std::uint64_t step = 1; step <= 64; ++step) {
     std::vector<std::byte> first(4096);
-    HYP_TRY_VOID(machine.staging->download(*machine.stream, first,
-                                           arena->base() + (step - 1) * 32 * kMiB));
+    HYP_TRY_VOID(
+        machine.staging->download(*machine.stream, first, arena->base() + (step - 1) * 32 * kMiB));
     if (std::ranges::any_of(first, [&](std::byte each) { return each != marks[step - 1]; })) {
       return wrong(format("piece {} changed", step));
     }
@@ -241,7 +239,8 @@ StatusOr<std::string> pool_use(Machine& machine) {
   std::mt19937 random(3);
   for (int step = 0; step < 20'000; ++step) {
     if (blocks.empty() || random() % 2 == 0) {
-      HYP_TRY(const Memory block, allocator.allocate(random() % (std::size_t{1} << (random() % 24))));
+      HYP_TRY(const Memory block,
+              allocator.allocate(random() % (std::size_t{1} << (random() % 24))));
       blocks.push_back(block);
     } else {
       std::swap(blocks[random() % blocks.size()], blocks.back());
@@ -286,9 +285,8 @@ StatusOr<std::string> overheads(Machine& machine) {
   };
   CommandList commands;
   for (int i = 0; i < kKernels; ++i) commands.launch(nothing, {.block = {32}}, Arguments());
-  HYP_TRY(const auto one, time([&] {
-            return launch(*machine.stream, *nothing, {.block = {32}}, Arguments());
-          }));
+  HYP_TRY(const auto one,
+          time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
   HYP_TRY(const auto list, time([&] { return commands.run(*machine.stream); }));
   const double start = now();
   HYP_TRY(const auto replay, Replay::create(machine.context, commands));
@@ -300,15 +298,14 @@ StatusOr<std::string> overheads(Machine& machine) {
   const double updated = now() - update_start;
   // Without a context that is current already, as a user's thread calls.
   HYP_TRY(const auto current, machine.context->enter());
-  HYP_TRY(const auto inside, time([&] {
-            return launch(*machine.stream, *nothing, {.block = {32}}, Arguments());
-          }));
-  return format("one launch {:.2f} us host ({:.2f} inside enter()), {:.2f} us device; 80 launches "
-                "{:.1f} us host, {:.1f} us device; as a graph {:.1f} us host, {:.1f} us device; made "
-                "in {:.0f} us, updated in {:.0f} us",
-                1e6 * one.first, 1e6 * inside.first, 1e6 * one.second, 1e6 * list.first,
-                1e6 * list.second, 1e6 * graph.first, 1e6 * graph.second, 1e6 * made,
-                1e6 * updated);
+  HYP_TRY(const auto inside,
+          time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
+  return format(
+      "one launch {:.2f} us host ({:.2f} inside enter()), {:.2f} us device; 80 launches "
+      "{:.1f} us host, {:.1f} us device; as a graph {:.1f} us host, {:.1f} us device; made "
+      "in {:.0f} us, updated in {:.0f} us",
+      1e6 * one.first, 1e6 * inside.first, 1e6 * one.second, 1e6 * list.first, 1e6 * list.second,
+      1e6 * graph.first, 1e6 * graph.second, 1e6 * made, 1e6 * updated);
 }
 
 StatusOr<std::string> replay_values(Machine& machine) {
@@ -359,7 +356,8 @@ StatusOr<std::string> device_bandwidth(Machine& machine) {
   release(machine, from, kBytes);
   release(machine, to, kBytes);
   machine.pool->trim();
-  return format("copy of 4 GiB {:.2f} TB/s", 2.0 * static_cast<double>(kBytes) / median(seconds) / 1e12);
+  return format("copy of 4 GiB {:.2f} TB/s",
+                2.0 * static_cast<double>(kBytes) / median(seconds) / 1e12);
 }
 
 StatusOr<std::string> out_of_memory(Machine& machine) {
@@ -421,8 +419,8 @@ int run(int ordinal) {
   const DeviceProperties& device = (*context)->properties();
   std::printf("%s\n", format("{}: {}, {}, {}, driver for CUDA {}; ready after {:.0f} ms",
                              (*context)->name(), device.name, device.architecture(),
-                             readable_bytes(device.memory_bytes), version_text(device.driver_version),
-                             1e3 * (now() - start))
+                             readable_bytes(device.memory_bytes),
+                             version_text(device.driver_version), 1e3 * (now() - start))
                           .c_str());
   Machine machine{.driver = *driver, .context = *context};
   const auto prepare = [&]() -> StatusOr<> {

@@ -1,9 +1,10 @@
 // fake_cuda.hpp: a GPU made of host memory, for tests of runtime/cuda.
 //
 // FakeDriver does what a driver does, at once and on the host: mapped memory is ordinary memory at
-// the reserved address, kernels are C++ functions found by name, captured work is kept and replayed.
-// It counts what is alive, so a test can ask for leaks, records the name of every call, and fails the nth
-// call (of any name, or of one) with any result. Device memory is limited, so it runs out for real.
+// the reserved address, kernels are C++ functions found by name, captured work is kept and
+// replayed. It counts what is alive, so a test can ask for leaks, records the name of every call,
+// and fails the nth call (of any name, or of one) with any result. Device memory is limited, so it
+// runs out for real.
 //
 // FakeNvrtc "compiles" a source to a list of the names of its extern "C" kernels.
 #pragma once
@@ -48,8 +49,8 @@ class FakeDriver final : public cuda::Driver {
   unsigned most_threads = 1024;
 
   std::vector<std::string> calls;
-  // The nth call from now (1 = the next) whose name is `name` gives `result`, once. Empty: any call but
-  // those that give something back, whose failure nobody could handle.
+  // The nth call from now (1 = the next) whose name is `name` gives `result`, once. Empty: any call
+  // but those that give something back, whose failure nobody could handle.
   void fail(std::uint64_t nth, cuda::CUresult result, std::string name = {}) {
     fail_in_ = nth;
     fail_result_ = result;
@@ -72,10 +73,10 @@ class FakeDriver final : public cuda::Driver {
 
   int version() const override { return driver_version; }
 
-#define HYP_CUDA_ENTRY(name, parameters, arguments)                                     \
-  cuda::CUresult name parameters override {                                             \
-    if (const auto injected = begin(#name); injected != CUDA_SUCCESS) return injected;  \
-    return on_##name arguments;                                                         \
+#define HYP_CUDA_ENTRY(name, parameters, arguments)                                    \
+  cuda::CUresult name parameters override {                                            \
+    if (const auto injected = begin(#name); injected != CUDA_SUCCESS) return injected; \
+    return on_##name arguments;                                                        \
   }
   // The parameters are spelled with names of runtime::cuda.
   using CUresult = cuda::CUresult;
@@ -137,9 +138,9 @@ class FakeDriver final : public cuda::Driver {
     return CUDA_SUCCESS;
   }
   static bool gives_back(std::string_view call) {
-    return std::ranges::any_of(
-        std::initializer_list<std::string_view>{"Destroy", "Release", "Free", "Unload", "Unmap", "Pop"},
-        [&](std::string_view word) { return call.find(word) != call.npos; });
+    return std::ranges::any_of(std::initializer_list<std::string_view>{"Destroy", "Release", "Free",
+                                                                       "Unload", "Unmap", "Pop"},
+                               [&](std::string_view word) { return call.find(word) != call.npos; });
   }
   template <class Handle, class T>
   Handle make(T* object, const char* kind) {
@@ -168,7 +169,7 @@ class FakeDriver final : public cuda::Driver {
     return device_count == 0 ? cuda::CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
   }
   CUresult on_cuGetErrorName(CUresult result, const char** name) {
-    *name = result == cuda::CUDA_ERROR_OUT_OF_MEMORY      ? "CUDA_ERROR_OUT_OF_MEMORY"
+    *name = result == cuda::CUDA_ERROR_OUT_OF_MEMORY     ? "CUDA_ERROR_OUT_OF_MEMORY"
             : result == cuda::CUDA_ERROR_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
                                                          : "CUDA_ERROR_OF_THE_TEST";
     return CUDA_SUCCESS;
@@ -236,9 +237,10 @@ class FakeDriver final : public cuda::Driver {
                                             CUmemAllocationGranularity_flags) {
     return *bytes = kFakePage, CUDA_SUCCESS;
   }
-  CUresult on_cuMemAddressReserve(CUdeviceptr* address, std::size_t bytes, std::size_t,
-                                  CUdeviceptr, unsigned long long) {
-    void* range = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CUresult on_cuMemAddressReserve(CUdeviceptr* address, std::size_t bytes, std::size_t, CUdeviceptr,
+                                  unsigned long long) {
+    void* range =
+        mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) return cuda::CUDA_ERROR_OUT_OF_MEMORY;
     ++live_["reserved ranges"];
     *address = reinterpret_cast<CUdeviceptr>(range);

@@ -30,7 +30,8 @@ std::string moment(std::int64_t seconds) {
 
 }  // namespace
 
-// The host's with what code generation makes of it; then, of every other kind, the devices or why there are none.
+// The host's with what code generation makes of it; then, of every other kind, the devices or why
+// there are none.
 void list_devices() {
   const codegen::CpuTarget target = codegen::host_target();
   for (const runtime::Device& device : frontend::instance()->devices()) {
