@@ -14,8 +14,8 @@ namespace hyperion::testing {
 
 using Doubles = std::vector<double>;
 
-// The message of the Error that `statement` throws, with the repository's folder removed and the expected line written as
-// <line>, without its column.
+// The message of the Error that `statement` throws, with the repository's folder removed (however the compiler was given
+// it: caches of compilers make it relative) and the expected line written as <line>, without its column.
 template <class F>
 std::string error_of(F statement, int line) {
   try {

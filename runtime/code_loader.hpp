@@ -33,8 +33,10 @@ class LoadedCode {
 class CodeLoader {
  public:
   virtual ~CodeLoader() = default;
-  // data_loss when the bytes are no object, incompatible when this machine cannot run them.
-  virtual StatusOr<std::unique_ptr<LoadedCode>> load(std::span<const std::byte> object) = 0;
+  // The objects of one module, linked as one. data_loss when some bytes are no object, incompatible
+  // when this machine cannot run them.
+  virtual StatusOr<std::unique_ptr<LoadedCode>> load(
+      std::span<const std::span<const std::byte>> objects) = 0;
 };
 
 }  // namespace hyperion::runtime

@@ -38,9 +38,10 @@ StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> m
     return error_status(Code::failed_precondition,
                         "no code loader is registered with the instance");
   }
-  for (const Bytes& object : source.objects) {
-    HYP_TRY(auto code, loader->load(object));
-    program->code_.push_back(std::move(code));
+  if (!source.objects.empty()) {
+    const std::vector<std::span<const std::byte>> objects(source.objects.begin(),
+                                                          source.objects.end());
+    HYP_TRY(program->code_, loader->load(objects));
   }
   for (const Constant& constant : source.constants) {
     program->constants_.push_back(
@@ -80,9 +81,7 @@ StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> m
 }
 
 StatusOr<KernelFunction*> Program::find_symbol(const Launch& launch) const {
-  for (const std::unique_ptr<LoadedCode>& code : code_) {
-    if (KernelFunction* kernel = code->symbol(launch.kernel)) return kernel;
-  }
+  if (KernelFunction* kernel = code_ ? code_->symbol(launch.kernel) : nullptr) return kernel;
   return error_status(Code::not_found, format("no code for kernel '{}'", launch.kernel),
                       launch.location, "the module is incomplete: build it again");
 }

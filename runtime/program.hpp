@@ -87,7 +87,7 @@ class Program {
   void finish_carried(const PlanState& plan, const std::vector<Carried>& carried, Step& step) const;
 
   std::shared_ptr<const Module> module_;
-  std::vector<std::unique_ptr<LoadedCode>> code_;
+  std::unique_ptr<LoadedCode> code_;  // null when the module has none
   std::vector<std::byte*> constants_;
   std::vector<PlanState> plans_;
   std::vector<void*> launch_buffers_;  // as large as the largest launch; in use only during one

@@ -8,6 +8,7 @@
 #include "codegen/llvm/emit_primitive.hpp"
 #include "ir/ops/ops.hpp"
 #include "ir/support/format.hpp"
+#include "llvm/IR/IntrinsicsX86.h"
 
 namespace hyperion::codegen {
 namespace {
@@ -19,6 +20,7 @@ using ir::ValueId;
 using llvm::Value;
 
 constexpr std::int64_t kScratchAlignment = 64;
+constexpr std::uint64_t kCacheLine = 64;
 
 bool is_anchor(const Op& op) { return op.is("contract") || op.is("convolve"); }
 
@@ -33,6 +35,7 @@ class BlockEmitter {
   void set_scratch(Value* scratch) { scratch_ = scratch; }
   void set_implicit_mask(Value* mask) { implicit_mask_ = mask; }
   std::int64_t scratch_bytes() const { return scratch_bytes_; }
+  bool has_streaming_stores() const { return has_streaming_stores_; }
 
   // Emits the ops of a block; returns the operands of its terminator.
   std::vector<Value*> emit_block(BlockId block) {
@@ -59,6 +62,7 @@ class BlockEmitter {
         {"store", &BlockEmitter::emit_store},       {"affine", &BlockEmitter::emit_affine},
         {"scratch", &BlockEmitter::emit_scratch},   {"constant", &BlockEmitter::emit_constant},
         {"broadcast", &BlockEmitter::emit_splat},   {"reduce", &BlockEmitter::emit_lane_reduction},
+        {"transpose_lanes", &BlockEmitter::emit_transpose_lanes},
     };
     const auto found = translations.find(op.name());
     if (found != translations.end()) return (this->*found->second)(op);
@@ -186,6 +190,12 @@ class BlockEmitter {
       b_.CreateMaskedScatter(value, pointer, align, mask);
     } else if (mask != nullptr && width != 0) {
       b_.CreateMaskedStore(value, pointer, align, mask);
+    } else if (op.attributes.boolean("streaming")) {
+      llvm::StoreInst* store = b_.CreateAlignedStore(value, pointer, llvm::Align(kCacheLine));
+      llvm::LLVMContext& context = b_.getContext();
+      store->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                         llvm::MDNode::get(context, llvm::ConstantAsMetadata::get(b_.getInt32(1))));
+      has_streaming_stores_ = true;
     } else {
       b_.CreateAlignedStore(value, pointer, align);
     }
@@ -248,6 +258,28 @@ class BlockEmitter {
     result(op, b_.CreateExtractElement(x, std::uint64_t{0}));
   }
 
+  // Exchanges, for each bit of a position, the vectors with that bit unset for the lanes with that bit set.
+  void emit_transpose_lanes(const Op& op) {
+    std::vector<Value*> rows = operands(op);
+    const auto count = static_cast<int>(rows.size());
+    for (int bit = count / 2; bit > 0; bit /= 2) {
+      std::vector<int> low, high;
+      for (int lane = 0; lane < count; ++lane) {
+        const bool is_high = (lane & bit) != 0;
+        low.push_back(is_high ? count + lane - bit : lane);
+        high.push_back(is_high ? count + lane : lane + bit);
+      }
+      for (int row = 0; row < count; ++row) {
+        if ((row & bit) != 0) continue;
+        Value *&a = rows[static_cast<std::size_t>(row)], *&b = rows[static_cast<std::size_t>(row + bit)];
+        Value* mixed = b_.CreateShuffleVector(a, b, low);
+        b = b_.CreateShuffleVector(a, b, high);
+        a = mixed;
+      }
+    }
+    for (std::size_t k = 0; k < rows.size(); ++k) values_[op.results[k]] = rows[k];
+  }
+
   const ir::Function& kernel_;
   llvm::IRBuilderBase& b_;
   std::map<ValueId, Value*> values_;
@@ -256,6 +288,7 @@ class BlockEmitter {
   Value* scratch_ = nullptr;
   Value* implicit_mask_ = nullptr;
   std::int64_t scratch_bytes_ = 0;
+  bool has_streaming_stores_ = false;
 };
 
 Value* buffer_pointer(llvm::IRBuilderBase& b, Value* table, std::size_t index) {
@@ -277,6 +310,10 @@ EmittedKernel emit_loops(IrModule& unit, const ir::Function& kernel, const std::
   emitter.set_tile_range(function->getArg(1), function->getArg(2));
   emitter.set_scratch(function->getArg(3));
   emitter.emit_block(kernel.body());
+  // x86 orders streaming stores with nothing but a fence; the one that hands the tile back does not count.
+  if (emitter.has_streaming_stores() && unit.target().architecture == Architecture::x86_64) {
+    b.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
+  }
   b.CreateRetVoid();
   return {.launches = {{symbol, tiles, emitter.scratch_bytes()}}, .workspace_bytes = 0, .schedule = {}};
 }

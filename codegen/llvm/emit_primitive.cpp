@@ -1,8 +1,13 @@
 #include "codegen/llvm/emit_primitive.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Analysis/VectorUtils.h"
 #include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/IntrinsicsX86.h"
 
 namespace hyperion::codegen {
 namespace {
@@ -188,6 +193,38 @@ Value* emit_compare(IRBuilderBase& b, DType dtype, std::int64_t direction, Value
   return b.CreateICmp(is_signed_integer(dtype) ? signeds[direction] : unsigneds[direction], x, y);
 }
 
+// ---- minimum and maximum --------------------------------------------------------------------------------------
+
+// One 512-bit register through vrange, which orders zeros by sign as IEEE 754-2019 asks, but drops a NaN: that is put
+// back. LLVM's own sequence for `maximum` is twice as long.
+Value* extremum_of_register(IRBuilderBase& b, bool is_max, Value* x, Value* y) {
+  const bool f64 = x->getType()->getScalarType()->isDoubleTy();
+  const ID id = f64 ? llvm::Intrinsic::x86_avx512_mask_range_pd_512 : llvm::Intrinsic::x86_avx512_mask_range_ps_512;
+  constexpr std::uint32_t kSignOfResult = 1u << 2, kMax = 1, kCurrentRounding = 4;
+  Value* every_lane = llvm::Constant::getAllOnesValue(f64 ? b.getInt8Ty() : b.getInt16Ty());
+  Value* ordered = b.CreateIntrinsic(
+      id, {}, {x, y, b.getInt32(kSignOfResult | (is_max ? kMax : 0)), llvm::PoisonValue::get(x->getType()), every_lane,
+               b.getInt32(kCurrentRounding)});
+  return b.CreateSelect(b.CreateFCmpUNO(x, y), llvm::ConstantFP::getNaN(x->getType()), ordered);
+}
+
+Value* extremum(IRBuilderBase& b, bool is_max, Value* x, Value* y) {
+  llvm::Type* element = x->getType()->getScalarType();
+  const std::int64_t lanes = lanes_of(x), native = element->isDoubleTy() ? 8 : element->isFloatTy() ? 16 : 0;
+  const bool is_constant = llvm::isa<llvm::Constant>(x) || llvm::isa<llvm::Constant>(y);  // LLVM needs one instruction then
+  const bool has_range = b.GetInsertBlock()->getParent()->getFnAttribute("target-features").getValueAsString().contains("+avx512dq");
+  if (!has_range || is_constant || native == 0 || lanes < native || lanes % native != 0) {
+    return binary(b, is_max ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, x, y);
+  }
+  std::vector<Value*> pieces;
+  for (std::int64_t first = 0; first < lanes; first += native) {
+    std::vector<int> part(static_cast<std::size_t>(native));
+    std::iota(part.begin(), part.end(), static_cast<int>(first));
+    pieces.push_back(extremum_of_register(b, is_max, b.CreateShuffleVector(x, part), b.CreateShuffleVector(y, part)));
+  }
+  return llvm::concatenateVectors(b, pieces);
+}
+
 Value* emit_float(IRBuilderBase& b, Primitive primitive, std::span<Value* const> a) {
   switch (primitive) {
     case Primitive::add: return b.CreateFAdd(a[0], a[1]);
@@ -203,8 +240,8 @@ Value* emit_float(IRBuilderBase& b, Primitive primitive, std::span<Value* const>
     case Primitive::ceil: return unary(b, llvm::Intrinsic::ceil, a[0]);
     case Primitive::round: return unary(b, llvm::Intrinsic::roundeven, a[0]);
     case Primitive::trunc: return unary(b, llvm::Intrinsic::trunc, a[0]);
-    case Primitive::max: return binary(b, llvm::Intrinsic::maximum, a[0], a[1]);
-    case Primitive::min: return binary(b, llvm::Intrinsic::minimum, a[0], a[1]);
+    case Primitive::max: return extremum(b, true, a[0], a[1]);
+    case Primitive::min: return extremum(b, false, a[0], a[1]);
     default: break;
   }
   HYP_CHECK(false, "a primitive that floats do not have");
@@ -268,14 +305,64 @@ Value* emit_primitive(IRBuilderBase& b, Primitive primitive, DType result, DType
   return is_floating(operand) ? emit_float(b, primitive, args) : emit_integer(b, primitive, operand, args);
 }
 
+namespace {
+
+// A program with more coefficients than this reads them from memory where they are multiplied and added. Registers run
+// out otherwise: LLVM moves every constant out of the loop and then shuffles registers inside of it.
+constexpr std::ptrdiff_t kCoefficientsInRegisters = 12;
+
+// The constants that only feed fused multiply-adds: the coefficients of polynomials.
+std::vector<bool> coefficients_of(const ir::ScalarProgram& program) {
+  const std::size_t arguments = program.arguments.size();
+  std::vector<bool> is_coefficient(program.instructions.size());
+  for (std::size_t i = 0; i < program.instructions.size(); ++i) {
+    const ir::ScalarInstruction& instruction = program.instructions[i];
+    is_coefficient[i] = instruction.primitive == Primitive::none && is_floating(instruction.dtype);
+  }
+  for (const ir::ScalarInstruction& instruction : program.instructions) {
+    if (instruction.primitive == Primitive::fma) continue;
+    for (std::int32_t arg : instruction.args) {
+      if (arg >= static_cast<std::int32_t>(arguments)) is_coefficient[static_cast<std::size_t>(arg) - arguments] = false;
+    }
+  }
+  if (std::ranges::count(is_coefficient, true) <= kCoefficientsInRegisters) is_coefficient.assign(is_coefficient.size(), false);
+  return is_coefficient;
+}
+
+// A load that LLVM cannot move out of the loop, so that it becomes an operand of the instruction: any store may write the
+// variable, which is visible to others and no smaller than what one store writes.
+Value* load_coefficient(IRBuilderBase& b, llvm::Constant* value) {
+  constexpr std::uint64_t kLongestStore = ir::kReductionLanes;
+  llvm::Module& module = *b.GetInsertBlock()->getModule();
+  const llvm::APInt bits = llvm::cast<llvm::ConstantFP>(value)->getValueAPF().bitcastToAPInt();
+  const std::string name = "coefficient." + llvm::toString(bits, 16, false);
+  llvm::GlobalVariable* home = module.getNamedGlobal(name);
+  if (home == nullptr) {
+    auto* padded = llvm::ArrayType::get(value->getType(), kLongestStore);
+    std::vector<llvm::Constant*> elements(kLongestStore, value);
+    home = new llvm::GlobalVariable(module, padded, false, llvm::GlobalValue::LinkOnceODRLinkage,
+                                    llvm::ConstantArray::get(padded, elements), name);
+    home->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  }
+  return b.CreateLoad(value->getType(), home);
+}
+
+}  // namespace
+
 Value* emit_scalar_program(IRBuilderBase& b, const ir::ScalarProgram& program, std::span<Value* const> args) {
   std::int64_t lanes = 0;
   for (Value* arg : args) lanes = std::max(lanes, lanes_of(arg));
   std::vector<Value*> values(args.begin(), args.end());
-  for (const ir::ScalarInstruction& instruction : program.instructions) {
+  const std::vector<bool> is_coefficient = coefficients_of(program);
+  for (std::size_t i = 0; i < program.instructions.size(); ++i) {
+    const ir::ScalarInstruction& instruction = program.instructions[i];
     if (instruction.primitive == Primitive::none) {
       llvm::Constant* constant =
           element_constant(b.getContext(), instruction.dtype, static_cast<std::uint64_t>(instruction.bits));
+      if (lanes > 0 && is_coefficient[i]) {
+        values.push_back(b.CreateVectorSplat(static_cast<unsigned>(lanes), load_coefficient(b, constant)));
+        continue;
+      }
       values.push_back(lanes == 0 ? constant
                                   : llvm::ConstantVector::getSplat(
                                         llvm::ElementCount::getFixed(static_cast<unsigned>(lanes)), constant));

@@ -391,7 +391,7 @@ Value KernelWriter::emit_choice(const Term& term) {
   return builder_.select(condition, then, otherwise);
 }
 
-void KernelWriter::store(TermId term, ValueId buffer, TermId offset) {
+void KernelWriter::store(TermId term, ValueId buffer, TermId offset, bool streaming) {
   Value value = element(term);
   place();
   if (!varies_by_lane(offset)) {
@@ -409,8 +409,9 @@ void KernelWriter::store(TermId term, ValueId buffer, TermId offset) {
     at = index(offset);
   }
   std::vector<Value> operands{value, builder_.wrap(buffer), at};
-  if (lane_mask_.valid()) operands.push_back(lane_mask_);
-  builder_.apply_all("store", operands);
+  const Value mask = logical_and(lane_mask_, store_mask_.valid() ? splat(store_mask_) : Value{});
+  if (mask.valid()) operands.push_back(mask);
+  builder_.apply_all("store", operands, {{"streaming", streaming}});
 }
 
 }  // namespace hyperion::codegen

@@ -18,6 +18,7 @@ namespace hyperion::codegen {
 // What the scheduler must know about the machine, without knowing the machine.
 struct LoweringTarget {
   int vector_bytes = 64;
+  std::int64_t streaming_bytes = 0;  // results at least so large are written past the caches; 0: never
 };
 
 struct Lowered {

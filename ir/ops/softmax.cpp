@@ -12,7 +12,8 @@ OpDefinition op_softmax() {
     const Value x = carried(c.operand(0));
     const Integers axes = {c.attributes.integer("axis")};
     const Value powers = unary("exp", x - spread(shift_over(x, axes), x.type(), axes));
-    return only(rounded(powers / spread(sum_over(powers, axes), x.type(), axes), c.operand(0).dtype()));
+    const Value share = 1.0 / sum_over(powers, axes);  // one division per row, where a quotient takes one per element
+    return only(rounded(powers * spread(share, x.type(), axes), c.operand(0).dtype()));
   };
   op.example = "softmax %x {axis = 1}";
   return op;

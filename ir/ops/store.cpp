@@ -13,6 +13,8 @@ OpDefinition op_store() {
                  {.name = "buffer", .doc = "an output or scratch"},
                  {.name = "offset", .doc = "i64[], or i64[lanes] to scatter"},
                  {.name = "mask", .doc = "bool, of the value's shape; absent: all", .variadic = true}};
+  op.attributes = {{"streaming", AttributeKind::boolean, "whether the element bypasses the caches; whole cache lines only",
+                    AttributeValue(false)}};
   op.constraints = {{"c1", "(C1) the value has the buffer's element type"},
                     {"c2", "(C2) the offset is i64[], or a vector as long as the value"},
                     {"c3", "(C3) the mask fits the value"}};

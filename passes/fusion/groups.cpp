@@ -48,6 +48,7 @@ class Grouper {
   Grouper(const Function& f, const FuseOptions& options) : f_(f), options_(options) {
     out_.group_of.assign(f.op_slots(), -1);
     position_.assign(f.op_slots(), 0);
+    seen_in_.assign(f.op_slots(), 0);
     roles_.assign(f.op_slots(), OpRole::opaque);
   }
 
@@ -105,7 +106,7 @@ class Grouper {
     const auto own = static_cast<std::int32_t>(out_.groups.size());
     out_.groups.push_back(initial_group(id));
     out_.group_of[id.index] = own;
-    if (!options_.enabled || r == OpRole::single) return;
+    if (!options_.enabled || r == OpRole::single || waits_for_its_reader(id)) return;
     std::int32_t current = own;
     // Anchored producers first: their kernels cannot be joined to another anchor later.
     for (const bool anchored : {true, false}) {
@@ -118,6 +119,18 @@ class Grouper {
         if (can_merge(g, current, id, producer, direct)) current = merge(g, current);
       }
     }
+  }
+
+  // A cast to a wider type that only a reduction down columns reads: what it casts is stored for others anyway, and takes
+  // less room.
+  bool waits_for_its_reader(OpId id) const {
+    const Op& op = f_.op(id);
+    if (!op.is("cast")) return false;
+    const ir::ValueData& narrow = f_.value(op.operands[0]);
+    if (byte_size(narrow.type.dtype()) >= byte_size(f_.type(op.results[0]).dtype()) || narrow.uses.size() < 2) return false;
+    std::vector<OpId> users;
+    effective_users(op.results[0], users);
+    return users.size() == 1 && role(users[0]) == OpRole::column_reduction;
   }
 
   Group initial_group(OpId id) const {
@@ -165,10 +178,12 @@ class Grouper {
       }
       case GroupKind::map: break;
     }
-    if (!direct) return false;
+    // A map whose only reader sees it in another shape is computed where it is read: the elements are the same.
+    if (!direct) return to_is_map && is_reshaped_for(consumer, producer) && used_only_by(from, g, consumer);
     switch (to.kind) {
-      case GroupKind::map:
-      case GroupKind::contraction: return to.domain == from.domain;
+      case GroupKind::map: return to.domain == from.domain;
+      // Into the epilogue, not in front of the sums: those read their operands from memory.
+      case GroupKind::contraction: return to.domain == from.domain && !contraction_reads(to, g);
       case GroupKind::row: {
         const std::vector<std::int64_t> to_rows(to.domain.begin(),
                                                 to.domain.begin() + static_cast<std::ptrdiff_t>(to.row_rank));
@@ -180,6 +195,28 @@ class Grouper {
       case GroupKind::single: return false;
     }
     return false;
+  }
+
+  // Whether the contraction of group `c` reads what group `g` computes.
+  bool contraction_reads(const Group& c, std::int32_t g) const {
+    return std::ranges::any_of(c.ops, [&](OpId id) {
+      if (role(id) != OpRole::contraction) return false;
+      return std::ranges::any_of(f_.op(id).operands, [&](ValueId operand) {
+        const OpId producer = source(operand);
+        return producer.valid() && group_of(producer) == g;
+      });
+    });
+  }
+
+  // Whether `consumer` reads `producer` through reshapes alone.
+  bool is_reshaped_for(OpId consumer, OpId producer) const {
+    for (ValueId operand : f_.op(consumer).operands) {
+      if (source(operand) != producer) continue;
+      for (ValueId value = operand; f_.value(value).producer != producer; value = f_.producer(value)->operands[0]) {
+        if (!f_.producer(value)->is("reshape")) return false;
+      }
+    }
+    return true;
   }
 
   // Every path of views from `producer` to `consumer` keeps the row index: it adds or drops axes of size one, or repeats
@@ -221,7 +258,7 @@ class Grouper {
   }
 
   // A path that leaves both groups and comes back to one of them would make their kernel wait for itself.
-  bool makes_cycle(std::int32_t a, std::int32_t b) const {
+  bool makes_cycle(std::int32_t a, std::int32_t b) {
     std::size_t last = 0;
     std::vector<OpId> stack;
     const auto inside = [&](OpId id) { return group_of(id) == a || group_of(id) == b; };
@@ -231,19 +268,19 @@ class Grouper {
         push_outside_users(id, inside, stack);
       }
     }
-    std::vector<bool> seen(f_.op_slots(), false);
+    ++search_;
     int visited = 0;
     while (!stack.empty()) {
       const OpId id = stack.back();
       stack.pop_back();
-      if (seen[id.index] || position_[id.index] > last) continue;
-      seen[id.index] = true;
+      if (seen_in_[id.index] == search_ || position_[id.index] > last) continue;
+      seen_in_[id.index] = search_;
       if (++visited > kCycleSearchLimit) return true;
       // All members of a group run together, so reaching one of them reaches what any of them feeds.
       std::vector<OpId> members{id};
       if (group_of(id) >= 0) members = out_.groups[static_cast<std::size_t>(group_of(id))].ops;
       for (OpId member : members) {
-        seen[member.index] = true;
+        seen_in_[member.index] = search_;
         for (ValueId result : f_.op(member).results) {
           std::vector<OpId> users;
           effective_users(result, users);
@@ -289,6 +326,8 @@ class Grouper {
   const FuseOptions& options_;
   Grouping out_;
   std::vector<std::size_t> position_;
+  std::vector<std::uint32_t> seen_in_;  // by op: the last search for a cycle that came by
+  std::uint32_t search_ = 0;
   std::vector<OpRole> roles_;
 };
 

@@ -218,7 +218,9 @@ TEST(HyperionTest, CacheAndDevices) {
   EXPECT_EQ(run(folder, {"cache", "clear"}).exit_code, 0);
   EXPECT_EQ(last_line(run(folder, {"cache", "list"}).out).find("0 entries"), 0u);
   EXPECT_EQ(run(folder, {"devices"}).out.find("cpu:0"), 0u);
-  EXPECT_EQ(run(folder, {"version"}).out.find("hyperion "), 0u);
+  const Outcome version = run(folder, {"version"});
+  EXPECT_EQ(version.out.find("hyperion "), 0u);
+  EXPECT_EQ(run(folder, {"--version"}).out, version.out);
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ void clear_cache() {
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
 
-void print_version() { print(format("hyperion {}\n", HYPERION_VERSION)); }
+std::string version_text() { return "hyperion " HYPERION_VERSION; }
+void print_version() { print(version_text() + "\n"); }
 
 }  // namespace hyperion::tools
