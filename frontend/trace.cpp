@@ -62,6 +62,15 @@ struct Workspace {
   std::string name(std::string_view base) const { return module->unique_name(base); }
 };
 
+ir::Function& reverse_mode(const TracedFunction& f, Workspace& work, const std::vector<bool>& selected, Location where) {
+  const auto vjp = passes::try_vjp(*work.module, *work.function, selection(f, selected), work.name("vjp"));
+  if (!vjp) {
+    raise(where, "transform.reverse", "the function has no reverse mode: " + vjp.error().text(),
+          "use jvp or jacobian(f, true), or a scan where the number of steps is known");
+  }
+  return **vjp;
+}
+
 }  // namespace
 
 std::vector<Type> types_of(std::span<const Tensor> tensors) {
@@ -119,7 +128,7 @@ std::vector<Tensor> apply_function(const TracedFunction& f, std::span<const Tens
 std::vector<Tensor> apply_vjp(const TracedFunction& f, std::span<const Tensor> arguments,
                               const std::vector<bool>& selected, std::span<const Tensor> cotangents, Location where) {
   Workspace work(f);
-  ir::Function& vjp = passes::vjp(*work.module, *work.function, selection(f, selected), work.name("vjp"));
+  ir::Function& vjp = reverse_mode(f, work, selected, where);
   std::vector<NodeRef> all = with_captures(f, arguments);
   const std::vector<Type> results = f.function->result_types();
   for (std::size_t k = 0; k < results.size(); ++k) {
@@ -177,7 +186,7 @@ Tensor apply_jacobian(const TracedFunction& f, std::span<const Tensor> arguments
   std::vector<bool> first(arguments.size(), false);
   first[0] = true;
   ir::Function& derivative = is_forward ? passes::jvp(*work.module, *work.function, selection(f, first), work.name("jvp"))
-                                        : passes::vjp(*work.module, *work.function, selection(f, first), work.name("vjp"));
+                                        : reverse_mode(f, work, first, where);
   // One more parameter than f has: the tangent or cotangent. It alone is batched, over a basis of its space.
   std::vector<bool> batched(f.argument_count + f.captures.size(), false);
   batched.push_back(true);

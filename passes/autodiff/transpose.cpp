@@ -39,6 +39,7 @@ class Transposer {
   Transposer(Derivatives& derivatives, Builder& builder, const Function& f, const Selection& linear)
       : derivatives_(derivatives), builder_(builder), f_(f), depends_(find_linear_values(f, linear)) {}
 
+  // What this gives is of use only while !derivatives.irreversible().
   Transposed run(std::span<const Value> arguments, std::span<const Value> cotangents, bool keep_names) {
     for (std::size_t k = 0; k < arguments.size(); ++k) values_[f_.parameters()[k]] = arguments[k];
     std::vector<OpId> linear_ops;
@@ -95,7 +96,10 @@ class Transposer {
   }
 
   std::vector<Value> apply_rule(const Op& op, ir::TransposeContext& context) {
-    HYP_CHECK(op.definition->transpose != nullptr, format("{} is applied to a tangent but is not linear", op.name()));
+    if (op.definition->transpose == nullptr) {
+      derivatives_.cannot_reverse({std::string(op.name()), op.location});
+      return std::vector<Value>(op.operands.size());
+    }
     std::vector<Value> sent = op.definition->transpose(context);
     HYP_CHECK(sent.size() == op.operands.size(), format("{}: transpose returned too few cotangents", op.name()));
     return sent;
@@ -146,6 +150,10 @@ class Transposer {
 
 }  // namespace
 
+std::string Irreversible::text() const {
+  return format("{}{} has forward derivatives only", op, location.known() ? " (" + location.first() + ")" : "");
+}
+
 Selection linear_results(const Function& f, const Selection& linear) {
   const Dependence depends = find_linear_values(f, linear);
   std::vector<bool> chosen;
@@ -185,8 +193,19 @@ Function& Derivatives::write_transpose(const Function& f, const Selection& linea
   return module_.add(std::move(function));
 }
 
+std::expected<Function*, Irreversible> try_transpose(ir::Module& module, const Function& f, const Selection& linear,
+                                                     std::string name) {
+  Derivatives derivatives(module);
+  Function& transposed = derivatives.write_transpose(f, linear, std::move(name));
+  if (!derivatives.irreversible()) return &transposed;
+  module.erase(transposed.name);
+  return std::unexpected(*derivatives.irreversible());
+}
+
 Function& transpose(ir::Module& module, const Function& f, const Selection& linear, std::string name) {
-  return Derivatives(module).write_transpose(f, linear, std::move(name));
+  const auto transposed = try_transpose(module, f, linear, std::move(name));
+  HYP_CHECK(transposed.has_value(), transposed.error().text());
+  return **transposed;
 }
 
 }  // namespace hyperion::passes

@@ -11,7 +11,8 @@ using ir::Function;
 using ir::Value;
 using ir::ValueId;
 
-ir::Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, std::string name) {
+std::expected<Function*, Irreversible> try_vjp(ir::Module& module, const Function& f, const Selection& wrt,
+                                               std::string name) {
   Derivatives derivatives(module);
   const Function& forward = derivatives.jvp(f, wrt);
   auto function = std::make_unique<Function>(std::move(name), ir::FunctionKind::func);
@@ -30,6 +31,7 @@ ir::Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, s
     cotangents.push_back(add_derived_parameter(builder, data.type, forward, data.name, "_cotangent"));
   }
   const Transposed transposed = emit_transpose(derivatives, builder, forward, linear, arguments, cotangents, true);
+  if (derivatives.irreversible()) return std::unexpected(*derivatives.irreversible());
 
   std::vector<Value> results(transposed.results.begin(),
                              transposed.results.begin() + static_cast<std::ptrdiff_t>(f.results().size()));
@@ -41,7 +43,13 @@ ir::Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, s
   }
   builder.return_values(results);
   remove_dead_ops(*function);
-  return module.add(std::move(function));
+  return &module.add(std::move(function));
+}
+
+Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, std::string name) {
+  const auto reverse = try_vjp(module, f, wrt, std::move(name));
+  HYP_CHECK(reverse.has_value(), reverse.error().text());
+  return **reverse;
 }
 
 }  // namespace hyperion::passes
