@@ -14,8 +14,8 @@ namespace hyperion::testing {
 
 using Doubles = std::vector<double>;
 
-// The message of the Error that `statement` throws, with the repository's folder removed and the expected line written as
-// <line>, without its column.
+// The message of the Error that `statement` throws, with the repository's folder removed (however the compiler was given
+// it: caches of compilers make it relative) and the expected line written as <line>, without its column.
 template <class F>
 std::string error_of(F statement, int line) {
   try {
@@ -23,9 +23,9 @@ std::string error_of(F statement, int line) {
   } catch (const Error& error) {
     std::string text = error.what();
     const std::string folder = HYPERION_SOURCE_DIR "/";
-    for (std::size_t at; (at = text.find(folder)) != std::string::npos;) text.erase(at, folder.size());
-    // A compiler cache may hand the compiler a path relative to the build folder.
-    while (text.starts_with("../")) text.erase(0, 3);
+    for (const std::string& prefix : {folder, std::string("../")}) {
+      for (std::size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+    }
     const std::string place = ":" + std::to_string(line) + ":";
     if (const std::size_t at = text.find(place); at != std::string::npos) {
       const std::size_t end = text.find(':', at + place.size());
