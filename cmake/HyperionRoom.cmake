@@ -3,6 +3,7 @@
 #   hyperion_room(ir)                               enters the folder if it has a CMakeLists.txt
 #   hyperion_library(hyperion_ir DEPENDS ...)       all *.cpp below this folder but *_test.cpp; include root is the repo
 #   hyperion_tests(hyperion_ir_tests DEPENDS ...)   all *_test.cpp below this folder, one ctest entry a test case
+#   hyperion_join_tests()                           after the last room: one program of all tests, for archives
 
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -89,9 +90,28 @@ function(hyperion_tests name)
     return()
   endif()
   find_package(GTest REQUIRED)
-  include(GoogleTest)
-  add_executable(${name} ${sources})
+  if(HYPERION_PORTABLE)
+    add_library(${name} OBJECT ${sources})
+    set_property(GLOBAL APPEND PROPERTY HYPERION_TEST_OBJECTS ${name})
+  else()
+    add_executable(${name} ${sources})
+    hyperion_discover_tests(${name})
+  endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE HYPERION_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+endfunction()
+
+function(hyperion_discover_tests name)
+  include(GoogleTest)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()
+
+# An archive would carry LLVM once for every test program, so there all tests are one program: bin/hyperion_tests.
+function(hyperion_join_tests)
+  get_property(objects GLOBAL PROPERTY HYPERION_TEST_OBJECTS)
+  if(objects)
+    add_executable(hyperion_tests)
+    target_link_libraries(hyperion_tests PRIVATE ${objects})
+    hyperion_discover_tests(hyperion_tests)
+  endif()
 endfunction()

@@ -1,12 +1,13 @@
 #include "frontend/checkpoint.hpp"
 
-#include <algorithm>
+#include <map>
 #include <set>
 
 #include "frontend/data/safetensors.hpp"
 #include "frontend/error.hpp"
 #include "frontend/ops/creation.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/hash.hpp"
 
 namespace hyperion::checkpoints {
 namespace {
@@ -14,9 +15,68 @@ namespace {
 // A tree that is a single tensor has no name of its own.
 std::string saved_name(const std::string& name) { return name.empty() ? "value" : name; }
 
-data::SafetensorsFile open(const std::string& path, Location where) {
+// Two hashes in the metadata notice damage that the format does not: one of all tensors under all their names, and one
+// of the rest of the metadata, so that metadata can be trusted without reading tensors. Files of other programs have
+// neither.
+constexpr std::string_view kTensorHash = "hyperion.tensor_hash";
+constexpr std::string_view kMetadataHash = "hyperion.metadata_hash";
+constexpr std::string_view kAliasPrefix = "alias:";  // added by safetensors.hpp; names of tensors
+
+class TensorHash {
+ public:
+  void add(const std::string& name, std::string_view dtype, std::span<const std::int64_t> dims,
+           std::span<const std::byte> bytes) {
+    tensors_[name] = format("{}[{}] {}", dtype, fmt::join(dims, ","), hash_bytes(bytes).hex());
+  }
+  std::string hex() const {
+    std::string text;
+    for (const auto& [name, content] : tensors_) text += format("{}:{} {}\n", name.size(), name, content);
+    return hash_text(text).hex();
+  }
+
+ private:
+  std::map<std::string, std::string> tensors_;  // by name: a file's order says nothing
+};
+
+std::string metadata_hash(const Metadata& metadata) {
+  std::string text;
+  for (const auto& [key, value] : metadata) {
+    if (key == kMetadataHash || key.starts_with(kAliasPrefix)) continue;
+    text += format("{}:{} {}:{}\n", key.size(), key, value.size(), value);
+  }
+  return hash_text(text).hex();
+}
+
+std::string tensor_hash(const data::SafetensorsFile& file) {
+  TensorHash hash;
+  const auto add = [&](const std::string& name) {
+    const data::SafetensorsEntry* entry = file.find(name);
+    if (entry != nullptr) hash.add(name, entry->dtype_text, entry->dims, file.raw_bytes(*entry));
+  };
+  for (const data::SafetensorsEntry& entry : file.entries()) add(entry.name);
+  for (const auto& [key, value] : file.metadata()) {
+    if (key.starts_with(kAliasPrefix)) add(key.substr(kAliasPrefix.size()));
+  }
+  return hash.hex();
+}
+
+enum class Trust : std::uint8_t { metadata, everything };
+
+data::SafetensorsFile open(const std::string& path, Location where, Trust trust) {
   auto file = data::SafetensorsFile::open(path);
   if (!file) frontend::raise(where, file.error());
+  const Metadata& metadata = file->metadata();
+  const auto of_tensors = metadata.find(std::string(kTensorHash)), of_metadata = metadata.find(std::string(kMetadataHash));
+  if (of_tensors == metadata.end() && of_metadata == metadata.end()) return *std::move(file);
+  const auto damaged = [&](std::string_view what) {
+    const Status status{Code::data_loss, format("{} differ from what was saved", what), path,
+                        "the file is damaged: use an older checkpoint or fetch it again"};
+    frontend::raise(where, status);
+  };
+  if (of_tensors == metadata.end() || of_metadata == metadata.end() || of_metadata->second != metadata_hash(metadata)) {
+    damaged("names or settings");
+  }
+  if (trust == Trust::everything && of_tensors->second != tensor_hash(*file)) damaged("tensors");
   return *std::move(file);
 }
 
@@ -53,17 +113,23 @@ void save_tensors(const std::string& path, const std::vector<tree::NamedTensor>&
   std::vector<frontend::NodeRef> refs;
   for (const tree::NamedTensor& named : tensors) refs.push_back(named.tensor.ref());
   frontend::evaluate(refs, where);
-  std::vector<data::NamedBytes> bytes;
+  std::vector<data::NamedBytes> parts;
+  TensorHash hash;
   for (const auto& [name, tensor] : tensors) {
-    bytes.push_back({saved_name(name), tensor.dtype(), tensor.shape(), tensor.bytes(place)});
+    const std::span<const std::byte> bytes = tensor.bytes(place);
+    parts.push_back({saved_name(name), tensor.dtype(), tensor.shape(), bytes});
+    hash.add(saved_name(name), data::safetensors_dtype(tensor.dtype()).value_or(""), tensor.shape(), bytes);
   }
-  if (auto saved = data::save_safetensors(path, bytes, metadata); !saved) frontend::raise(where, saved.error());
+  Metadata all = metadata;
+  all[std::string(kTensorHash)] = hash.hex();
+  all[std::string(kMetadataHash)] = metadata_hash(all);
+  if (auto saved = data::save_safetensors(path, parts, all); !saved) frontend::raise(where, saved.error());
 }
 
 std::vector<Tensor> load_tensors(const std::string& path, const std::vector<tree::NamedTensor>& like,
                                  LoadOptions options, std::source_location place) {
   const Location where = frontend::user_line(place);
-  const data::SafetensorsFile file = open(path, where);
+  const data::SafetensorsFile file = open(path, where, Trust::everything);
   if (const std::string text = differences(file, like, options); !text.empty()) {
     throw Error(Code::failed_precondition,
                 format("{}: {} does not fit what is loaded into:{}", where.first(), path, text));
@@ -78,7 +144,7 @@ std::vector<Tensor> load_tensors(const std::string& path, const std::vector<tree
 }
 
 Metadata load_metadata(const std::string& path, std::source_location place) {
-  return open(path, frontend::user_line(place)).metadata();
+  return open(path, frontend::user_line(place), Trust::metadata).metadata();
 }
 
 }  // namespace hyperion::checkpoints

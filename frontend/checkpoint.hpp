@@ -7,6 +7,9 @@
 // counters and data positions that are tensors of the tree are saved like everything else; what is not a tensor goes into
 // the metadata. Saving is atomic: whoever reads, even after a kill in the middle, finds the old file or the new one.
 //
+// What save() wrote is hashed, tensors and metadata, and load() refuses a file that has changed since: no flipped bit is
+// trained on. Files of other programs, which have no hash, load unchecked.
+//
 // load() reports all missing, unexpected and mis-shaped tensors at once, and changes nothing on error. Loading bits saved
 // by save() gives the same bits.
 #pragma once

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
+#include "frontend/data/safetensors.hpp"
 #include "frontend/hyperion.hpp"
 #include "frontend/testing.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -81,6 +85,54 @@ TEST(CheckpointTest, LenientLoadKeepsWhatIsMissing) {
   const auto loaded = checkpoints::load(path, like, {.allow_missing = true, .allow_unexpected = true});
   EXPECT_EQ(loaded.at("a").to_vector<float>(), (std::vector<float>{1, 1}));
   EXPECT_EQ(loaded.at("b").item(), 7);
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+TEST(CheckpointTest, AFlippedBitInAnyByteIsNoticed) {
+  const testing_support::TempFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  const Tensor tied = tensor({1.5, -2.0});
+  const std::map<std::string, Tensor> tree{{"a", tensor({1, 2, 3})}, {"tied.a", tied}, {"tied.b", tied}};
+  checkpoints::save(path, tree, {{"epoch", "3"}});
+  EXPECT_EQ(checkpoints::load(path, tree).at("tied.b").to_vector<double>(), (std::vector<double>{1.5, -2.0}));
+  const std::string saved = read(path);
+  for (std::size_t byte = 0; byte < saved.size(); ++byte) {
+    std::string damaged = saved;
+    damaged[byte] = static_cast<char>(damaged[byte] ^ (1 << (byte % 8)));
+    write(path, damaged);
+    EXPECT_NE(error_of([&] { checkpoints::load(path, tree); }, __LINE__), "(no error)") << "byte " << byte;
+  }
+}
+
+// Reading settings does not read tensors, but does not trust damaged settings either.
+TEST(CheckpointTest, MetadataIsCheckedAlone) {
+  const testing_support::TempFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  checkpoints::save(path, std::map<std::string, Tensor>{{"a", tensor({1, 2, 3})}}, {{"epoch", "three"}});
+  const std::string saved = read(path);
+  write(path, saved.substr(0, saved.size() - 1) + '\x7f');
+  EXPECT_EQ(checkpoints::load_metadata(path).at("epoch"), "three");
+  std::string damaged = saved;
+  damaged.replace(damaged.find("three"), 5, "seven");
+  write(path, damaged);
+  EXPECT_NE(error_of([&] { checkpoints::load_metadata(path); }, __LINE__).find("names or settings differ"), std::string::npos);
+}
+
+TEST(CheckpointTest, FilesOfOtherProgramsLoad) {
+  const testing_support::TempFolder folder;
+  const std::string path = folder.path("a.safetensors");
+  const std::vector<float> values{1, 2};
+  const data::NamedBytes part{"a", DType::f32, {2}, std::as_bytes(std::span(values))};
+  ASSERT_TRUE(data::save_safetensors(path, std::span(&part, 1), {{"format", "pt"}}));
+  const auto loaded = checkpoints::load(path, std::map<std::string, Tensor>{{"a", zeros({2})}});
+  EXPECT_EQ(loaded.at("a").to_vector<float>(), values);
 }
 
 }  // namespace

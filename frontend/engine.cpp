@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/compile.hpp"
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
@@ -32,9 +33,9 @@ struct EngineState {
   runtime::DiskCache* disk_cache() {
     if (!is_cache_open) {
       is_cache_open = true;
-      const std::string producer = format("hyperion {} {}", codegen::kCodegenVersion, codegen::host_target().key());
       if (options.use_disk_cache) {
-        cache = std::make_unique<runtime::DiskCache>(runtime::CacheOptions{options.cache_folder, producer});
+        cache = std::make_unique<runtime::DiskCache>(
+            runtime::CacheOptions{options.cache_folder, codegen::producer(codegen::host_target().key())});
       }
     }
     return cache.get();
@@ -103,7 +104,7 @@ class CompiledFunction : public Executable {
 };
 
 // What the code depends on: the function (its callees are named after their content), the target, and the options. The
-// target and the version of code generation are the cache's producer.
+// target and the version of the compiler are the cache's producer.
 Hash128 code_key(const ir::Module& module, const ir::Function& function, const codegen::DriverOptions& options) {
   std::string text = format("{} {} {}", function.name, options.threads, options.fast);
   for (const auto& member : module.functions()) text += ir::structural_hash(*member).hex();

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "codegen/driver/code_version.hpp"
+#include "codegen/llvm/target.hpp"
 #include "frontend/hyperion.hpp"
 #include "frontend/testing.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -109,6 +113,34 @@ TEST(EngineTest, CodeIsKeptOnDisk) {
   EXPECT_EQ(between.compiled, before.compiled + 1);
   EXPECT_EQ(after.compiled, between.compiled);
   EXPECT_EQ(after.from_disk, between.from_disk + 1);
+}
+
+// Code of another build of the compiler is compiled again, however well its entry is formed.
+TEST(EngineTest, CodeOfAnotherCompilerIsNotRun) {
+  const testing_support::TempFolder folder;
+  const auto run = [&] {
+    const ScopedEngine engine({.cache_folder = folder.path("cache")});
+    return jit([](const Tensor& x) { return sum(x * 5.25 + 0.125); })(tensor({1.0, 2.0})).item<float>();
+  };
+  const float first = run();
+  const std::string target = codegen::host_target().key(), ours = codegen::producer(target);
+  ASSERT_NE(ours.find(codegen::code_version()), std::string::npos);
+  const auto cache_of = [&](const std::string& producer) {
+    return runtime::DiskCache(runtime::CacheOptions{folder.path("cache"), producer});
+  };
+  const auto entries = cache_of(ours).list();
+  ASSERT_EQ(entries.size(), 1u);
+  const std::string name = std::filesystem::path(entries[0].path).stem().string();
+  const Hash128 key{.low = std::stoull(name.substr(16), nullptr, 16), .high = std::stoull(name.substr(0, 16), nullptr, 16)};
+  const auto payload = cache_of(ours).get(key);
+  ASSERT_TRUE(payload) << "the engine's producer is not codegen::producer()";
+
+  cache_of("hyperion codegen 1, " + target).put(key, *payload);
+  const auto before = frontend::engine_statistics();
+  EXPECT_EQ(run(), first);
+  const auto after = frontend::engine_statistics();
+  EXPECT_EQ(after.compiled, before.compiled + 1);
+  EXPECT_EQ(after.from_disk, before.from_disk);
 }
 
 }  // namespace

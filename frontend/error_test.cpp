@@ -8,16 +8,20 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/source_path.hpp"
+
 namespace hyperion::frontend {
 namespace {
 
-// All sources of this room, without the catalogue; tests apart from the rest.
+// All sources of this room, without the catalogue; tests apart from the rest. An archive of tests comes without sources.
 struct Sources {
   std::string library, tests;
 
+  static std::string room() { return testing_support::source_path("frontend"); }
+  static bool are_here() { return std::filesystem::exists(room()); }
+
   Sources() {
-    const std::filesystem::path room = std::filesystem::path(HYPERION_SOURCE_DIR) / "frontend";
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(room)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(room())) {
       if (entry.path().extension() != ".cpp" || entry.path().stem() == "error_test") continue;
       std::stringstream text;
       text << std::ifstream(entry.path()).rdbuf();
@@ -28,6 +32,7 @@ struct Sources {
 };
 
 TEST(ErrorCatalogueTest, ListsWhatIsRaisedAndTested) {
+  if (!Sources::are_here()) GTEST_SKIP() << "the sources are not here";
   const Sources sources;
   for (const DiagnosticInfo& info : frontend_diagnostics()) {
     EXPECT_TRUE(sources.library.contains("\"" + std::string(info.id) + "\"")) << info.id << " is never raised";
@@ -37,6 +42,7 @@ TEST(ErrorCatalogueTest, ListsWhatIsRaisedAndTested) {
 }
 
 TEST(ErrorCatalogueTest, EveryRaisedIdIsListed) {
+  if (!Sources::are_here()) GTEST_SKIP() << "the sources are not here";
   const Sources sources;
   const std::string call = "raise(";
   for (std::size_t at = sources.library.find(call); at != std::string::npos; at = sources.library.find(call, at + 1)) {

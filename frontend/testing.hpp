@@ -22,9 +22,11 @@ std::string error_of(F statement, int line) {
     statement();
   } catch (const Error& error) {
     std::string text = error.what();
-    const std::string folder = HYPERION_SOURCE_DIR "/";
-    for (const std::string& prefix : {folder, std::string("../")}) {
-      for (std::size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+    // A compiler cache may have made the folder relative, so whatever stands before the room's name is it.
+    for (std::size_t at; (at = text.find("/frontend/")) != std::string::npos;) {
+      const std::size_t space = text.find_last_of(" \n", at);
+      const std::size_t begin = space == std::string::npos ? 0 : space + 1;
+      text.erase(begin, at + 1 - begin);
     }
     const std::string place = ":" + std::to_string(line) + ":";
     if (const std::size_t at = text.find(place); at != std::string::npos) {

@@ -86,9 +86,11 @@ OpId Function::insert_op(BlockId block, OpId before, const OpDefinition& definit
                             .results = {},
                             .attributes = std::move(attributes),
                             .location = where,
-                            .blocks = {}});
+                            .blocks = {},
+                            .use_positions = {}});
   Op& op = ops_[id];
-  for (std::uint32_t k = 0; k < op.operands.size(); ++k) values_[op.operands[k]].uses.push_back({id, k});
+  op.use_positions.resize(op.operands.size());
+  for (std::uint32_t k = 0; k < op.operands.size(); ++k) add_use(op.operands[k], {id, k});
   for (std::uint32_t k = 0; k < result_types.size(); ++k) {
     op.results.push_back(values_.add({.type = result_types[k],
                                       .producer = id,
@@ -119,11 +121,19 @@ void Function::unlink(OpId id) {
   (op.next.valid() ? ops_[op.next].previous : block.last) = op.previous;
 }
 
+void Function::add_use(ValueId value, Use use) {
+  std::vector<Use>& uses = values_[value].uses;
+  ops_[use.op].use_positions[use.operand] = static_cast<std::uint32_t>(uses.size());
+  uses.push_back(use);
+}
+
+// The last use takes the place of the removed one, so that a value with many users costs no more than others.
 void Function::remove_use(ValueId value, Use use) {
   std::vector<Use>& uses = values_[value].uses;
-  const auto found = std::ranges::find(uses, use);
-  HYP_CHECK(found != uses.end(), "use list out of step with operands");
-  *found = uses.back();
+  const std::uint32_t position = ops_[use.op].use_positions[use.operand];
+  HYP_CHECK(position < uses.size() && uses[position] == use, "use list out of step with operands");
+  uses[position] = uses.back();
+  ops_[uses[position].op].use_positions[uses[position].operand] = position;
   uses.pop_back();
 }
 
@@ -131,7 +141,7 @@ void Function::set_operand(OpId op, std::uint32_t operand, ValueId value) {
   ValueId& slot = ops_[op].operands[operand];
   remove_use(slot, {op, operand});
   slot = value;
-  values_[value].uses.push_back({op, operand});
+  add_use(value, {op, operand});
 }
 
 void Function::replace_uses(ValueId from, ValueId to) {
@@ -140,7 +150,7 @@ void Function::replace_uses(ValueId from, ValueId to) {
   values_[from].uses.clear();
   for (Use use : uses) {
     ops_[use.op].operands[use.operand] = to;
-    values_[to].uses.push_back(use);
+    add_use(to, use);
   }
 }
 
@@ -151,6 +161,7 @@ void Function::erase_op(OpId id) {
   unlink(id);
   op.definition = nullptr;
   op.operands.clear();
+  op.use_positions.clear();
   op.attributes = {};
 }
 
@@ -184,14 +195,16 @@ void Module::erase(std::string_view function) {
   if (found == by_name_.end()) return;
   std::erase_if(functions_, [&](const auto& owned) { return owned.get() == found->second; });
   by_name_.erase(found);
+  first_free_suffix_.clear();
 }
 
 std::string Module::unique_name(std::string_view base) const {
-  std::string candidate(base);
-  for (int suffix = 1; by_name_.contains(candidate); ++suffix) {
-    candidate = std::string(base) + "_" + std::to_string(suffix);
+  if (!by_name_.contains(base)) return std::string(base);
+  int& suffix = first_free_suffix_.try_emplace(std::string(base), 1).first->second;
+  for (;; ++suffix) {
+    std::string candidate = std::string(base) + "_" + std::to_string(suffix);
+    if (!by_name_.contains(candidate)) return candidate;
   }
-  return candidate;
 }
 
 std::unique_ptr<Module> Module::clone() const {

@@ -11,7 +11,7 @@
 //   (F4) names are unique within the function, and empty for unnamed values.
 //
 // Mutation goes through Builder (creation) and Rewriter (passes/rewriter.hpp), so that uses stay right and every change
-// is an event. Thread safety: one thread may change a function; any number may read it.
+// is an event. Thread safety: one thread may change a function or a module; any number may read it.
 #pragma once
 
 #include <map>
@@ -56,6 +56,7 @@ struct Op {
   Attributes attributes;
   Location location;
   std::vector<BlockId> blocks;  // loop bodies; kernel level only
+  std::vector<std::uint32_t> use_positions;  // operand k is entry use_positions[k] of its value's uses
   BlockId parent;
   OpId previous, next;  // order within the parent block
 
@@ -123,6 +124,7 @@ class Function {
  private:
   void link(OpId op, BlockId block, OpId before);
   void unlink(OpId op);
+  void add_use(ValueId value, Use use);
   void remove_use(ValueId value, Use use);
 
   Store<ValueId, ValueData> values_;
@@ -152,6 +154,8 @@ class Module {
  private:
   std::vector<std::unique_ptr<Function>> functions_;
   std::map<std::string, Function*, std::less<>> by_name_;
+  // For a base, a suffix below which all names are taken: asking often for names of one base costs little.
+  mutable std::map<std::string, int, std::less<>> first_free_suffix_;
 };
 
 // Reports every broken invariant; true if there is none.

@@ -1,6 +1,5 @@
 #include "runtime/cluster.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "ir/support/check.hpp"
@@ -23,8 +22,7 @@ StatusOr<DeviceCluster> DeviceCluster::create(std::shared_ptr<Instance> instance
     return error_status(Code::unimplemented,
                         format("a cluster of {} devices: only one is supported", devices.size()));
   }
-  const std::span<const Device> known = instance->devices();
-  if (std::ranges::find(known, devices.front()) == known.end()) {
+  if (!instance->owns(devices.front())) {
     return error_status(Code::invalid_argument,
                         format("{} belongs to another instance", devices.front().name()));
   }

@@ -2,7 +2,7 @@
 //
 // A cluster is an immutable value. Its Network is a read-only property, not an object of its own:
 // who the members are and how they are linked is decided when the cluster is made. Today a cluster
-// has one member, a CPU; asking for more is `unimplemented`, never silently a world of one.
+// has one member; asking for more is `unimplemented`, never silently a world of one.
 #pragma once
 
 #include <cstdint>

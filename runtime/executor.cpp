@@ -32,6 +32,7 @@ class Executor::State {
   explicit State(const DeviceCluster& cluster)
       : cluster_(cluster),
         device_(cluster.device()),
+        device_queue_(device_.backend().make_queue()),
         allocations_at_start_(device_.memory().allocations) {}
   ~State();
 
@@ -52,14 +53,16 @@ class Executor::State {
  private:
   StatusOr<> bind(FunctionId id, std::span<const BufferView> arguments,
                   const ExecuteOptions& options, const Event& ready, Invocation& invocation);
-  StatusOr<> run(Invocation& invocation);
+  StatusOr<> run(Invocation& invocation, bool waits);
   StatusOr<> run_locked(Invocation& invocation);
+  StatusOr<> run_plan(Program& program, std::uint32_t plan, RunContext& context);
   StatusOr<> place_arguments(Invocation& invocation, std::span<std::byte*> pointers);
   StatusOr<> ensure_workspace(const BoundFunction& target);
   void serve_queue();
 
   const DeviceCluster cluster_;
   const Device device_;
+  const std::unique_ptr<DeviceQueue> device_queue_;
   const std::uint64_t allocations_at_start_;
   std::vector<std::unique_ptr<Program>> programs_;  // immutable after load()
   std::vector<BoundFunction> functions_;            // immutable after load()
@@ -71,6 +74,7 @@ class Executor::State {
   std::size_t arena_bytes_ = 0;
   std::size_t scratch_stride_ = 0;
   std::vector<std::shared_ptr<LaunchObserver>> observers_;
+  std::vector<std::uintptr_t> repeat_key_;
 
   mutable std::mutex queue_mutex_;  // guards what follows
   std::condition_variable work_;
@@ -89,11 +93,13 @@ class Executor::State {
 };
 
 StatusOr<> Executor::State::load(std::vector<std::shared_ptr<const Module>> modules) {
-  const std::shared_ptr<CodeLoader> loader = cluster_.instance().code_loader();
+  const std::shared_ptr<CodeLoader> registered = cluster_.instance().code_loader();
+  CodeLoader* const own = device_.backend().code_loader();
   for (std::shared_ptr<const Module>& module : modules) {
     HYP_TRY_VOID(module->verify());
     HYP_TRY(auto program,
-            Program::load(std::move(module), loader.get(), cluster_.instance().profiler()));
+            Program::load(std::move(module), device_, *device_queue_,
+                          own != nullptr ? own : registered.get(), cluster_.instance().profiler()));
     for (const Function& function : program->module().functions) {
       HYP_TRY(BoundFunction bound,
               BoundFunction::make(*program, function, cluster_.instance().profiler()));
@@ -129,8 +135,10 @@ StatusOr<> Executor::State::bind(FunctionId id, std::span<const BufferView> argu
   return {};
 }
 
-StatusOr<> Executor::State::run(Invocation& invocation) {
+// With `waits`, until the device has done it; else until it is in the device's order.
+StatusOr<> Executor::State::run(Invocation& invocation, bool waits) {
   StatusOr<> result = run_locked(invocation);
+  if (result && waits) result = device_queue_->finish();
   counters_.executions.fetch_add(1, std::memory_order_relaxed);
   if (!result) {
     counters_.failures.fetch_add(1, std::memory_order_relaxed);
@@ -148,17 +156,36 @@ StatusOr<> Executor::State::run_locked(Invocation& invocation) {
   const std::span<std::byte*> outputs = target.program->outputs(plan);
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = invocation.outputs[i].data();
 
-  RunContext context{.pool = device_.thread_pool(),
-                     .profiler = cluster_.instance().profiler(),
-                     .scratch = workspace_.data() + arena_bytes_,
-                     .scratch_stride = scratch_stride_,
+  RunContext context{.launch = {.pool = device_.thread_pool(),
+                                .profiler = cluster_.instance().profiler(),
+                                .scratch = workspace_.data() + arena_bytes_,
+                                .scratch_stride = scratch_stride_},
                      .deadline = invocation.deadline,
                      .observers = observers_};
   const auto span = cluster_.instance().profiler().span(*target.label);
-  StatusOr<> result = target.program->run(plan, workspace_.data(), context);
+  StatusOr<> result = run_plan(*target.program, plan, context);
   counters_.launches.fetch_add(context.launches, std::memory_order_relaxed);
-  counters_.forks.fetch_add(context.forks, std::memory_order_relaxed);
+  counters_.forks.fetch_add(context.launch.forks, std::memory_order_relaxed);
   return result;
+}
+
+// What follows from the pointers alone, the queue may repeat as one piece. An observer wants to see
+// every launch.
+StatusOr<> Executor::State::run_plan(Program& program, std::uint32_t plan, RunContext& context) {
+  if (device_.is_host() || !program.is_fixed(plan) || !observers_.empty()) {
+    return program.run(plan, workspace_.data(), context);
+  }
+  repeat_key_.clear();
+  const auto append = [&](const void* pointer) {
+    repeat_key_.push_back(reinterpret_cast<std::uintptr_t>(pointer));
+  };
+  append(&program);
+  repeat_key_.push_back(plan);
+  append(workspace_.data());
+  for (const std::byte* argument : program.arguments(plan)) append(argument);
+  for (const std::byte* output : program.outputs(plan)) append(output);
+  return device_queue_->repeat(repeat_key_,
+                               [&] { return program.run(plan, workspace_.data(), context); });
 }
 
 StatusOr<> Executor::State::place_arguments(Invocation& invocation,
@@ -167,10 +194,9 @@ StatusOr<> Executor::State::place_arguments(Invocation& invocation,
     const ViewDesc& desc = invocation.arguments[i].desc();
     pointers[i] = invocation.arguments[i].data();  // written only if donated
     if (desc.is_dense && is_aligned(pointers[i])) continue;
-    HYP_TRY(Buffer copy, Buffer::allocate(device_, desc.bytes));
-    copy_dense(copy.data(), pointers[i], desc);
+    HYP_TRY(const BufferView copy, invocation.arguments[i].copy_to(device_));
     pointers[i] = copy.data();
-    invocation.copies.push_back(std::move(copy));
+    invocation.copies.push_back(copy.buffer());
     counters_.argument_copies.fetch_add(1, std::memory_order_relaxed);
   }
   return {};
@@ -213,7 +239,7 @@ StatusOr<> Executor::State::execute_now(FunctionId id, std::span<const BufferVie
     ~Clear() { invocation.clear(); }
   } const clear{now_};
   HYP_TRY_VOID(bind(id, arguments, options, Event(), now_));
-  HYP_TRY_VOID(run(now_));
+  HYP_TRY_VOID(run(now_, /*waits=*/false));
   outputs.clear();
   now_.append_views(outputs);
   return {};
@@ -248,7 +274,7 @@ void Executor::State::serve_queue() {
     StatusOr<> result;
     {
       std::lock_guard run_lock(run_mutex_);
-      result = run(queued->invocation);
+      result = run(queued->invocation, /*waits=*/true);
     }
     queued->invocation.clear();
     if (result) {

@@ -66,8 +66,11 @@ class FakeCode final : public LoadedCode {
 
 class FakeLoader final : public CodeLoader {
  public:
-  StatusOr<std::unique_ptr<LoadedCode>> load(std::span<const std::byte> object) override {
-    if (object.empty()) return error_status(Code::data_loss, "not an object");
+  StatusOr<std::unique_ptr<LoadedCode>> load(
+      std::span<const std::span<const std::byte>> objects) override {
+    for (const std::span<const std::byte> object : objects) {
+      if (object.empty()) return error_status(Code::data_loss, "not an object");
+    }
     return std::make_unique<FakeCode>();
   }
 };

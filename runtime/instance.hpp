@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ir/support/status.hpp"
@@ -21,14 +22,21 @@ namespace hyperion::runtime {
 
 struct InstanceOptions {
   int threads = 0;                 // of the CPU device; 0: one for each core this process may use
-  std::uint64_t memory_limit = 0;  // bytes; 0: none
+  std::uint64_t memory_limit = 0;  // of each device, in bytes; 0: none
 };
 
 class Instance {
  public:
   static std::shared_ptr<Instance> create(const InstanceOptions& options = {});
 
+  // The devices that every instance has: the host.
   std::span<const Device> devices() const { return devices_; }
+  // Any device by name, as "cuda:1". Opened when first asked for, then always the same.
+  StatusOr<Device> device(std::string_view name);
+  // A device that was made elsewhere, known to device() from now on. REQUIRES: none of that name
+  // is.
+  void add_device(Device device);
+  bool owns(const Device& device) const;
 
   // Everything that is compiled or run for this instance is recorded here.
   Profiler& profiler() { return profiler_; }
@@ -41,9 +49,11 @@ class Instance {
   explicit Instance(const InstanceOptions& options);
 
   const std::vector<Device> devices_;
+  const std::uint64_t memory_limit_;  // of each device
   Profiler profiler_;
   mutable std::mutex mutex_;
-  std::shared_ptr<CodeLoader> code_loader_;  // guarded by mutex_
+  std::shared_ptr<CodeLoader> code_loader_;  // this and the next guarded by mutex_
+  std::vector<Device> opened_;               // besides devices_
 };
 
 }  // namespace hyperion::runtime

@@ -1,24 +1,12 @@
 #include "runtime/program.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "ir/support/format.hpp"
 
 namespace hyperion::runtime {
 namespace {
-
-// Forking costs a few microseconds when workers are awake and tens when they sleep. Below about 20
-// us of work on one core, which is roughly 3 MFLOP or 400 KB, it does not pay.
-constexpr std::uint64_t kForkFlops = 3'000'000;
-constexpr std::uint64_t kForkBytes = 400'000;
-
-bool is_worth_forking(const Launch& launch) {
-  if (launch.tiles < 2) return false;
-  const bool unknown = launch.flops == 0 && launch.bytes == 0;
-  return unknown || launch.flops >= kForkFlops || launch.bytes >= kForkBytes;
-}
 
 StatusOr<> check_deadline(const RunContext& context) {
   if (context.deadline == TimePoint::max() || std::chrono::steady_clock::now() < context.deadline) {
@@ -31,60 +19,79 @@ StatusOr<> check_deadline(const RunContext& context) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Program>> Program::load(std::shared_ptr<const Module> module,
+                                                 const Device& device, DeviceQueue& queue,
                                                  CodeLoader* loader, Profiler& profiler) {
-  std::unique_ptr<Program> program(new Program(std::move(module)));
+  std::unique_ptr<Program> program(new Program(std::move(module), queue));
   const Module& source = *program->module_;
   if (!source.objects.empty() && loader == nullptr) {
     return error_status(Code::failed_precondition,
                         "no code loader is registered with the instance");
   }
-  for (const Bytes& object : source.objects) {
-    HYP_TRY(auto code, loader->load(object));
-    program->code_.push_back(std::move(code));
+  if (!source.objects.empty()) {
+    const std::vector<std::span<const std::byte>> objects(source.objects.begin(),
+                                                          source.objects.end());
+    HYP_TRY(program->code_, loader->load(objects));
   }
-  for (const Constant& constant : source.constants) {
-    program->constants_.push_back(
-        const_cast<std::byte*>(constant.bytes.data()));  // P4: never written
-  }
+  HYP_TRY_VOID(program->place_constants(device));
   for (const Plan& plan : source.plans) {
-    PlanState& state = program->plans_.emplace_back();
+    PlanState state;
     state.arguments.resize(plan.argument_bytes.size());
     state.outputs.resize(plan.output_bytes.size());
     for (const Instruction& instruction : plan.instructions) {
-      Step step{&instruction};
-      if (const auto* launch = std::get_if<Launch>(&instruction)) {
-        HYP_TRY(step.kernel, program->find_symbol(*launch));
-        step.worth_forking = is_worth_forking(*launch);
-        step.label =
-            &profiler.label({.name = launch->label.empty() ? launch->kernel : launch->label,
-                             .category = "launch",
-                             .location = launch->location,
-                             .flops = launch->flops,
-                             .bytes = launch->bytes});
-        if (launch->buffers.size() > program->launch_buffers_.size()) {
-          program->launch_buffers_.resize(launch->buffers.size());
-        }
-        program->scratch_bytes_ = std::max(program->scratch_bytes_, launch->scratch_bytes);
-      }
-      if (const auto* loop = std::get_if<WhileLoop>(&instruction)) {
-        step.current.resize(loop->carried.size());
-        step.next.resize(loop->carried.size());
-      } else if (const auto* scan = std::get_if<Scan>(&instruction)) {
-        step.current.resize(scan->carried.size());
-        step.next.resize(scan->carried.size());
-      }
+      HYP_TRY(Step step, program->make_step(instruction, profiler));
       state.steps.push_back(std::move(step));
+      state.is_fixed = state.is_fixed && program->is_fixed(instruction);
     }
+    program->plans_.push_back(std::move(state));
   }
   return program;
 }
 
-StatusOr<KernelFunction*> Program::find_symbol(const Launch& launch) const {
-  for (const std::unique_ptr<LoadedCode>& code : code_) {
-    if (KernelFunction* kernel = code->symbol(launch.kernel)) return kernel;
+StatusOr<> Program::place_constants(const Device& device) {
+  for (const Constant& constant : module_->constants) {
+    if (device.is_host()) {
+      constants_.push_back(const_cast<std::byte*>(constant.bytes.data()));  // P4: never written
+      continue;
+    }
+    HYP_TRY(Buffer buffer, Buffer::allocate(device, constant.bytes.size()));
+    HYP_TRY_VOID(device.backend().upload(buffer.data(), constant.bytes));
+    constants_.push_back(buffer.data());
+    constant_buffers_.push_back(std::move(buffer));
+  }
+  return {};
+}
+
+StatusOr<Program::Step> Program::make_step(const Instruction& instruction, Profiler& profiler) {
+  Step step{&instruction};
+  if (const auto* launch = std::get_if<Launch>(&instruction)) {
+    HYP_TRY(step.kernel, bind(*launch, profiler));
+    launch_buffers_.resize(std::max(launch_buffers_.size(), launch->buffers.size()));
+    scratch_bytes_ = std::max(scratch_bytes_, launch->scratch_bytes);
+  } else if (const auto* loop = std::get_if<WhileLoop>(&instruction)) {
+    step.current.resize(loop->carried.size());
+    step.next.resize(loop->carried.size());
+  } else if (const auto* scan = std::get_if<Scan>(&instruction)) {
+    step.current.resize(scan->carried.size());
+    step.next.resize(scan->carried.size());
+  }
+  return step;
+}
+
+StatusOr<std::unique_ptr<LoadedKernel>> Program::bind(const Launch& launch,
+                                                      Profiler& profiler) const {
+  if (code_ != nullptr) {
+    HYP_TRY(auto kernel, code_->bind(launch, queue_, profiler));
+    if (kernel != nullptr) return kernel;
   }
   return error_status(Code::not_found, format("no code for kernel '{}'", launch.kernel),
                       launch.location, "the module is incomplete: build it again");
+}
+
+// Plans that control flow enters have smaller indices (P2), so they are loaded already.
+bool Program::is_fixed(const Instruction& instruction) const {
+  if (const auto* call = std::get_if<Call>(&instruction)) return is_fixed(call->plan);
+  if (const auto* scan = std::get_if<Scan>(&instruction)) return is_fixed(scan->body);
+  return std::holds_alternative<Launch>(instruction) || std::holds_alternative<Copy>(instruction);
 }
 
 std::byte* Program::resolve(const PlanState& plan, const Slot& slot) const {
@@ -112,15 +119,13 @@ StatusOr<> Program::run_steps(PlanState& plan, RunContext& context) {
     if (const auto* launch = std::get_if<Launch>(step.instruction)) {
       HYP_TRY_VOID(run_launch(plan, step, *launch, context));
     } else if (const auto* copy = std::get_if<Copy>(step.instruction)) {
-      std::byte* to = resolve(plan, copy->to);
-      const std::byte* from = resolve(plan, copy->from);
       // An output that took over its donor may be copied onto itself.
-      if (to != from && copy->to.bytes != 0) std::memcpy(to, from, copy->to.bytes);
+      HYP_TRY_VOID(queue_.copy(resolve(plan, copy->to), resolve(plan, copy->from), copy->to.bytes));
     } else if (const auto* call = std::get_if<Call>(step.instruction)) {
       HYP_TRY_VOID(
           run_entry(plan, call->plan, call->arguments, call->outputs, call->frame, context));
     } else if (const auto* cond = std::get_if<Cond>(step.instruction)) {
-      const bool taken = *resolve(plan, cond->predicate) != std::byte{0};
+      HYP_TRY(const bool taken, queue_.read_flag(resolve(plan, cond->predicate)));
       HYP_TRY_VOID(run_entry(plan, taken ? cond->then_plan : cond->else_plan, cond->arguments,
                              cond->outputs, cond->frame, context));
     } else if (const auto* loop = std::get_if<WhileLoop>(step.instruction)) {
@@ -132,7 +137,7 @@ StatusOr<> Program::run_steps(PlanState& plan, RunContext& context) {
   return {};
 }
 
-StatusOr<> Program::run_launch(PlanState& plan, const Step& step, const Launch& launch,
+StatusOr<> Program::run_launch(PlanState& plan, Step& step, const Launch& launch,
                                RunContext& context) {
   for (std::size_t i = 0; i < launch.buffers.size(); ++i) {
     launch_buffers_[i] = resolve(plan, launch.buffers[i]);
@@ -140,18 +145,7 @@ StatusOr<> Program::run_launch(PlanState& plan, const Step& step, const Launch& 
   const LaunchView view{launch, std::span(launch_buffers_).first(launch.buffers.size())};
   for (const auto& observer : context.observers) observer->before(view);
   ++context.launches;
-  const Ticks start = now_ticks();
-  if (step.worth_forking && context.pool.threads() > 1) {
-    ++context.forks;
-    context.pool.parallel_for(
-        launch.tiles, [&](std::int64_t begin, std::int64_t end, int worker) noexcept {
-          step.kernel(launch_buffers_.data(), begin, end,
-                      context.scratch + static_cast<std::size_t>(worker) * context.scratch_stride);
-        });
-  } else if (launch.tiles > 0) {
-    step.kernel(launch_buffers_.data(), 0, launch.tiles, context.scratch);
-  }
-  context.profiler.record(*step.label, start, now_ticks());
+  HYP_TRY_VOID(step.kernel->run(view.buffers, context.launch));
   for (const auto& observer : context.observers) HYP_TRY_VOID(observer->after(view));
   return {};
 }
@@ -184,13 +178,13 @@ void Program::advance_carried(const PlanState& plan, const std::vector<Carried>&
   }
 }
 
-void Program::finish_carried(const PlanState& plan, const std::vector<Carried>& carried,
-                             Step& step) const {
+StatusOr<> Program::finish_carried(const PlanState& plan, const std::vector<Carried>& carried,
+                                   Step& step) const {
   for (std::size_t i = 0; i < carried.size(); ++i) {
-    std::byte* result = resolve(plan, carried[i].result);
-    const std::size_t bytes = carried[i].result.bytes;
-    if (step.current[i] != result && bytes != 0) std::memcpy(result, step.current[i], bytes);
+    HYP_TRY_VOID(
+        queue_.copy(resolve(plan, carried[i].result), step.current[i], carried[i].result.bytes));
   }
+  return {};
 }
 
 // The pointers of condition and body are filled anew for each entry: either may enter the other.
@@ -211,15 +205,15 @@ StatusOr<> Program::run_while(PlanState& plan, Step& step, const WhileLoop& loop
     enter(condition);
     condition.outputs[0] = predicate;
     HYP_TRY_VOID(run_steps(condition, context));
-    if (*predicate == std::byte{0}) break;
+    HYP_TRY(const bool goes_on, queue_.read_flag(predicate));
+    if (!goes_on) break;
     enter(body);
     std::ranges::copy(step.next, body.outputs.begin());
     HYP_TRY_VOID(run_steps(body, context));
     advance_carried(plan, loop.carried, step);
     HYP_TRY_VOID(check_deadline(context));
   }
-  finish_carried(plan, loop.carried, step);
-  return {};
+  return finish_carried(plan, loop.carried, step);
 }
 
 StatusOr<> Program::run_scan(PlanState& plan, Step& step, const Scan& scan, RunContext& context) {
@@ -247,8 +241,7 @@ StatusOr<> Program::run_scan(PlanState& plan, Step& step, const Scan& scan, RunC
     advance_carried(plan, scan.carried, step);
     HYP_TRY_VOID(check_deadline(context));
   }
-  finish_carried(plan, scan.carried, step);
-  return {};
+  return finish_carried(plan, scan.carried, step);
 }
 
 }  // namespace hyperion::runtime

@@ -27,20 +27,18 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 // What one run is given besides pointers. Counters are added to.
 struct RunContext {
-  ThreadPool& pool;
-  Profiler& profiler;
-  std::byte* scratch = nullptr;    // of all threads
-  std::size_t scratch_stride = 0;  // between threads
+  LaunchContext launch;
   TimePoint deadline = TimePoint::max();
   std::span<const std::shared_ptr<LaunchObserver>> observers = {};
   std::uint64_t launches = 0;
-  std::uint64_t forks = 0;
 };
 
 class Program {
  public:
-  // REQUIRES: module->verify() succeeds. `loader` may be null when the module has no code.
+  // REQUIRES: module->verify() succeeds; `queue` and `profiler` outlive the program. `loader` may
+  // be null when the module has no code.
   static StatusOr<std::unique_ptr<Program>> load(std::shared_ptr<const Module> module,
+                                                 const Device& device, DeviceQueue& queue,
                                                  CodeLoader* loader, Profiler& profiler);
 
   const Module& module() const { return *module_; }
@@ -51,14 +49,14 @@ class Program {
   std::span<std::byte*> arguments(std::uint32_t plan) { return plans_[plan].arguments; }
   std::span<std::byte*> outputs(std::uint32_t plan) { return plans_[plan].outputs; }
   StatusOr<> run(std::uint32_t plan, std::byte* arena, RunContext& context);
+  // Whether what a plan does follows from the pointers alone: no branch or loop depends on data.
+  bool is_fixed(std::uint32_t plan) const { return plans_[plan].is_fixed; }
 
  private:
   // One instruction with what loading found out about it.
   struct Step {
     const Instruction* instruction;
-    KernelFunction* kernel = nullptr;  // this and the next two: of a Launch
-    ProfileLabel* label = nullptr;
-    bool worth_forking = false;
+    std::unique_ptr<LoadedKernel> kernel = nullptr;  // of a Launch
     // Of a loop: where each carried value is, and where its next version goes.
     std::vector<std::byte*> current = {};
     std::vector<std::byte*> next = {};
@@ -68,15 +66,19 @@ class Program {
     std::vector<std::byte*> arguments;
     std::vector<std::byte*> outputs;
     std::byte* arena = nullptr;
+    bool is_fixed = true;
   };
 
-  explicit Program(std::shared_ptr<const Module> module) : module_(std::move(module)) {}
-  StatusOr<KernelFunction*> find_symbol(const Launch& launch) const;
+  Program(std::shared_ptr<const Module> module, DeviceQueue& queue)
+      : module_(std::move(module)), queue_(queue) {}
+  StatusOr<> place_constants(const Device& device);
+  StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, Profiler& profiler) const;
+  StatusOr<Step> make_step(const Instruction& instruction, Profiler& profiler);
+  bool is_fixed(const Instruction& instruction) const;
 
   std::byte* resolve(const PlanState& plan, const Slot& slot) const;
   StatusOr<> run_steps(PlanState& plan, RunContext& context);
-  StatusOr<> run_launch(PlanState& plan, const Step& step, const Launch& launch,
-                        RunContext& context);
+  StatusOr<> run_launch(PlanState& plan, Step& step, const Launch& launch, RunContext& context);
   StatusOr<> run_entry(PlanState& caller, std::uint32_t callee, const std::vector<Slot>& arguments,
                        const std::vector<Slot>& outputs, const Slot& frame, RunContext& context);
   StatusOr<> run_while(PlanState& plan, Step& step, const WhileLoop& loop, RunContext& context);
@@ -84,11 +86,14 @@ class Program {
   void begin_carried(const PlanState& plan, const std::vector<Carried>& carried, Step& step) const;
   void advance_carried(const PlanState& plan, const std::vector<Carried>& carried,
                        Step& step) const;
-  void finish_carried(const PlanState& plan, const std::vector<Carried>& carried, Step& step) const;
+  StatusOr<> finish_carried(const PlanState& plan, const std::vector<Carried>& carried,
+                            Step& step) const;
 
   std::shared_ptr<const Module> module_;
-  std::vector<std::unique_ptr<LoadedCode>> code_;
+  DeviceQueue& queue_;
+  std::unique_ptr<LoadedCode> code_;  // null when the module has none
   std::vector<std::byte*> constants_;
+  std::vector<Buffer> constant_buffers_;  // where the device cannot read the host's
   std::vector<PlanState> plans_;
   std::vector<void*> launch_buffers_;  // as large as the largest launch; in use only during one
   std::uint64_t scratch_bytes_ = 0;

@@ -1,5 +1,6 @@
 #include "codegen/cpp/cpp_scalars.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -10,10 +11,17 @@
 
 namespace hyperion::codegen {
 
-bool has_cpp_type(DType dtype) {
-  return !is_complex(dtype) && dtype != DType::bf16 && dtype != DType::f8e4m3 &&
-         dtype != DType::f8e5m2;
+bool has_cpp_type(DType dtype) { return !is_complex(dtype); }
+
+namespace {
+
+bool is_small_float(DType dtype) { return is_floating(dtype) && byte_size(dtype) < 4; }
+
+std::string float_text(float value) {
+  return ir::element_text(DType::f32, reinterpret_cast<const std::byte*>(&value)) + "f";
 }
+
+}  // namespace
 
 std::string cpp_type(DType dtype) {
   switch (dtype) {
@@ -21,8 +29,15 @@ std::string cpp_type(DType dtype) {
       return "double";
     case DType::f32:
       return "float";
+    // Types of the prelude: no C++20 compiler need have them.
     case DType::f16:
-      return "_Float16";
+      return "F16";
+    case DType::bf16:
+      return "BF16";
+    case DType::f8e4m3:
+      return "F8E4M3";
+    case DType::f8e5m2:
+      return "F8E5M2";
     case DType::bool_:
       return "bool";
     default:
@@ -38,10 +53,12 @@ std::string cpp_type(Type type) {
 std::string cpp_literal(DType dtype, const std::byte* bytes) {
   const std::string text = ir::element_text(dtype, bytes);
   if (is_floating(dtype)) {
-    if (std::isfinite(element_to_double(dtype, bytes))) {
-      return dtype == DType::f64   ? text
-             : dtype == DType::f32 ? text + "f"
-                                   : format("_Float16({}f)", text);
+    const double value = element_to_double(dtype, bytes);
+    if (std::isfinite(value)) {
+      if (dtype == DType::f64) return text;
+      // As a float, whose text is exact: the shorter one would be rounded twice.
+      const std::string narrow = float_text(static_cast<float>(value));
+      return dtype == DType::f32 ? narrow : format("{}({})", cpp_type(dtype), narrow);
     }
     std::uint64_t bits = 0;
     std::memcpy(&bits, bytes, byte_size(dtype));
@@ -128,8 +145,7 @@ std::string CppScalarFunctions::apply(const ir::Op& op, const std::vector<DType>
                                       DType result, const std::vector<std::string>& a) {
   const std::int64_t immediate =
       op.is("compare") ? ir::ops::comparison_code(op.attributes.text("direction")) : 0;
-  bool small = result == DType::f16;
-  for (DType dtype : dtypes) small |= dtype == DType::f16;
+  const bool small = is_small_float(result) || std::ranges::any_of(dtypes, is_small_float);
   const ir::Primitive primitive = op.definition->primitive;
   if (primitive != ir::Primitive::none && !small)
     return cpp_primitive(primitive, result, dtypes.back(), a, immediate);

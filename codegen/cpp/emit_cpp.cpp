@@ -98,6 +98,7 @@ class KernelTranslator {
     if (op.is("load")) return load(op);
     if (op.is("affine")) return affine(op);
     if (op.is("reduce")) return reduce(op);
+    if (op.is("transpose_lanes")) return transpose_lanes(op);
     if (!op.definition->is_elementwise) return refuse(id);
     std::vector<DType> dtypes;
     std::vector<std::string> arguments;
@@ -106,6 +107,16 @@ class KernelTranslator {
       arguments.push_back(lane(operand));
     }
     define_lanes(op.results[0], scalars_.apply(op, dtypes, dtype(op.results[0]), arguments));
+  }
+
+  void transpose_lanes(const Op& op) {
+    std::vector<std::string> columns;
+    for (ValueId operand : op.operands) columns.push_back(name(operand));
+    const std::string& square = name(op.results[0]) + "_square";
+    line(format("const {} {}[] = {{{}}};", cpp_type(kernel_.type(op.results[0])), square, fmt::join(columns, ", ")));
+    for (std::size_t row = 0; row < op.results.size(); ++row) {
+      define_lanes(op.results[row], format("{}[l].at[{}]", square, row));
+    }
   }
 
   static std::string elements(const Literal& value) {

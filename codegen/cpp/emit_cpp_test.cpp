@@ -128,14 +128,57 @@ TEST(EmitCpp, IntegersWrap) {
 )");
 }
 
-TEST(EmitCpp, RefusesTypesThatCppDoesNotHave) {
-  const std::unique_ptr<ir::Module> module = parsed(R"(kernel @k(%x: in bf16[4], %y: out bf16[4]) {
+TEST(EmitCpp, SmallFloatsRoundOnce) {
+  for (const std::string type : {"f16", "bf16", "f8e4m3", "f8e5m2"}) {
+    SCOPED_TRACE(type);
+    std::string body = R"(func @f(%x: T[40], %y: T[40]) -> T[40] {
+    %0 = exp %x
+    %1 = mul %0, 0.3
+    %2 = max %1, %y
+    %3 = sub %2, %x
+    return %3
+  }
+)";
+    for (std::size_t at; (at = body.find("T[")) != std::string::npos;) body.replace(at, 1, type);
+    expect_translated_as_interpreted(body);
+  }
+}
+
+TEST(EmitCpp, SmallFloatsOverflowAndVanish) {
+  expect_translated_as_interpreted(R"(func @f(%x: f16[40], %y: f16[40]) -> f16[40] {
+    %0 = exp %x
+    %1 = mul %0, 6e-8
+    %2 = mul %y, 3e4
+    %3 = cast %x {dtype = i32}
+    %4 = cast %3 {dtype = f16}
+    %5 = compare %4, 0.0 {direction = "lt"}
+    %6 = select %5, %1, %2
+    return %6
+  }
+)");
+}
+
+TEST(EmitCpp, SumsOfSmallFloatsAreCarriedInFloat) {
+  expect_translated_as_interpreted(R"(func @f(%x: bf16[3, 37]) -> bf16[3, 37] {
+    %y = softmax %x {axis = 1}
+    return %y
+  }
+)");
+  expect_translated_as_interpreted(R"(func @f(%x: f16[3, 5], %w: f16[5, 19]) -> f16[3, 19] {
+    %0 = dot %x, %w {lhs_contract = [1], rhs_contract = [0]}
+    return %0
+  }
+)");
+}
+
+TEST(EmitCpp, RefusesComplexElements) {
+  const std::unique_ptr<ir::Module> module = parsed(R"(kernel @k(%x: in c64[4], %y: out c64[4]) {
     return
   }
 )");
   const StatusOr<std::string> text = emit_cpp(*module);
   ASSERT_FALSE(text.has_value());
-  EXPECT_NE(text.error().text().find("bf16"), std::string::npos);
+  EXPECT_NE(text.error().text().find("c64"), std::string::npos);
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 #include <map>
 #include <set>
 
+#include "codegen/driver/code_parts.hpp"
+#include "codegen/driver/code_version.hpp"
 #include "codegen/driver/plan_builder.hpp"
-#include "codegen/llvm/jit.hpp"
 #include "ir/support/format.hpp"
 #include "passes/pass_manager.hpp"
 #include "passes/pipelines.hpp"
@@ -45,15 +46,16 @@ StatusOr<> check_compilable(const Function& function) {
   return {};
 }
 
-StatusOr<> run_passes(ir::Module& module, const DriverOptions& options) {
+StatusOr<> run_passes(ir::Module& module, const std::string& entry, const DriverOptions& options,
+                      const StageListener& listener) {
   Diagnostics diagnostics;
-  passes::Pipeline pipeline = options.fast ? passes::fast_pipeline() : passes::strict_pipeline();
+  passes::Pipeline pipeline = options.fast ? passes::fast_pipeline(entry) : passes::strict_pipeline(entry);
   if (!options.pipeline.empty()) {
     Result<passes::Pipeline> parsed = passes::Pipeline::parse(options.pipeline, diagnostics);
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
-  if (!passes::run(pipeline, module, diagnostics)) return std::unexpected(from(diagnostics));
+  if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) return std::unexpected(from(diagnostics));
   return {};
 }
 
@@ -66,7 +68,7 @@ bool is_reshape(const Function& group) {
 class GroupCompiler {
  public:
   // `functions` have plans of their own; whatever else they call is a group.
-  GroupCompiler(ir::Module& module, IrModule& code, const DriverOptions& options, const std::vector<std::string>& functions)
+  GroupCompiler(ir::Module& module, CodeParts& code, const DriverOptions& options, const std::vector<std::string>& functions)
       : module_(module), code_(code), options_(options), functions_(functions.begin(), functions.end()) {}
 
   StatusOr<> compile_called_by(const Function& function) {
@@ -96,7 +98,7 @@ class GroupCompiler {
                                           .streaming_bytes = kStreamingL2s * options_.target.l2_bytes});
     lowered.kernel->name = module_.unique_name(lowered.kernel->name);
     Function& kernel = module_.add(std::move(lowered.kernel));
-    HYP_TRY(EmittedKernel emitted, emit_kernel(code_, kernel, kernel.name, lowered.tiles, options_.threads));
+    HYP_TRY(EmittedKernel emitted, emit_kernel(code_.part_for(kernel), kernel, kernel.name, lowered.tiles, options_.threads));
     groups_[group.name] = {.emitted = std::move(emitted),
                            .flops = lowered.flops,
                            .bytes = lowered.bytes,
@@ -106,7 +108,7 @@ class GroupCompiler {
   }
 
   ir::Module& module_;
-  IrModule& code_;
+  CodeParts& code_;
   const DriverOptions& options_;
   std::set<std::string> functions_;
   std::map<std::string, CompiledGroup> groups_;
@@ -131,13 +133,15 @@ std::vector<std::string> entered_functions(const ir::Module& module, const std::
 
 }  // namespace
 
+std::string producer(std::string_view target_key) { return format("hyperion codegen {}, {}", code_version(), target_key); }
+
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options,
                                   const StageListener& listener) {
   const auto show = [&](Stage stage) {
     if (listener.module) listener.module(stage, module);
   };
   // Fold and simplify while ops are whole, so that each value exists once.
-  HYP_TRY_VOID(run_passes(module, options));
+  HYP_TRY_VOID(run_passes(module, entry, options, listener));
   show(Stage::passes);
   const std::vector<std::string> functions = entered_functions(module, entry);
   for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
@@ -146,8 +150,9 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   for (const std::string& name : functions) passes::fuse(module, name, options.fusion);
   show(Stage::fused);
 
-  // Each group becomes a kernel, each kernel a function of one object.
-  IrModule code(module.name, options.target);
+  // Each group becomes a kernel, each kernel a function of some object.
+  const bool is_read = listener.text || listener.wants_assembly;
+  CodeParts code(module.name, options.target, is_read);
   GroupCompiler compiler(module, code, options, functions);
   for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);
@@ -155,16 +160,15 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
 
   // From here on every value has an address.
   runtime::Module out;
-  out.producer = format("hyperion codegen {}, {}", kCodegenVersion, options.target.key());
+  out.producer = producer(options.target.key());
   PlanBuilder plans(module, compiler.groups(), out);
   plans.add_entry(entry);
   if (listener.wants_assembly) {
-    HYP_TRY(const std::string assembly, compile_assembly(code, {.tidy_scalar_code = true}));
+    HYP_TRY(const std::string assembly, code.assembly());
     if (listener.text) listener.text(Stage::assembly, assembly);
     return out;
   }
-  HYP_TRY(ObjectBytes object, compile_object(code, {.tidy_scalar_code = true}));
-  out.objects.push_back(std::move(object));
+  HYP_TRY(out.objects, code.compile());
   return out;
 }
 

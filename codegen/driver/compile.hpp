@@ -9,12 +9,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "codegen/llvm/target.hpp"
 #include "ir/module.hpp"
 #include "ir/support/diagnostics.hpp"
 #include "ir/support/status.hpp"
 #include "passes/fusion/fuse.hpp"
+#include "passes/pass_manager.hpp"
 #include "runtime/module.hpp"
 
 namespace hyperion::codegen {
@@ -35,6 +37,8 @@ struct StageListener {
   std::function<void(Stage, const std::string& text)> text;
   // The code generator runs once, so it writes either an object or assembly: then the module returned has no code.
   bool wants_assembly = false;
+  // Told about the passes in front of fusion.
+  std::vector<passes::Instrumentation*> instrumentations = {};
 };
 
 // Compiles `entry` and what it calls. The module is consumed: it ends as functions of groups and their kernels.
@@ -42,8 +46,5 @@ struct StageListener {
 // dimensions, naming them.
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options = {},
                                   const StageListener& listener = {});
-
-// Changes whenever generated code or plans may change for the same input: part of every cache key.
-inline constexpr int kCodegenVersion = 1;
 
 }  // namespace hyperion::codegen

@@ -10,7 +10,9 @@
 
 #include "codegen/driver/run.hpp"
 #include "ir/interpreter.hpp"
+#include "ir/support/format.hpp"
 #include "ir/text/parse.hpp"
+#include "ir/text/print.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -144,7 +146,7 @@ int kernels_with(const std::string& body, std::string_view op) {
   int count = 0;
   for (const auto& function : (*module)->functions()) {
     if (function->kind != ir::FunctionKind::kernel) continue;
-    count += std::ranges::any_of(function->ops(), [&](ir::OpId id) { return function->op(id).is(op); });
+    count += ir::print(*function).contains(format(" {} ", op));
   }
   return count;
 }
@@ -182,6 +184,26 @@ TEST(Compile, DotLayouts) {
 )");
 }
 
+// Reads across the rows of a buffer run in square tiles; ragged ends, several buffers, other widths.
+TEST(Compile, TransposedReads) {
+  const auto text = [](int rows, int columns, std::string_view dtype) {
+    return format(R"(  func @f(%x: {2}[3, {1}, {0}], %y: {2}[3, {0}, {1}], %b: {2}[{0}]) -> {2}[3, {0}, {1}], {2}[3, {0}, {1}] {{
+    %0 = transpose %x {{permutation = [0, 2, 1]}} : {2}[3, {0}, {1}]
+    %1 = add %0, %y : {2}[3, {0}, {1}]
+    %2 = broadcast %b {{dims = [1], shape = [3, {0}, {1}]}} : {2}[3, {0}, {1}]
+    %3 = mul %1, %2 : {2}[3, {0}, {1}]
+    return %1, %3
+  }}
+)",
+                  rows, columns, dtype);
+  };
+  for (const auto& [rows, columns] : {std::pair(16, 32), {17, 33}, {48, 9}, {8, 70}}) {
+    expect_compiled_as_interpreted(text(rows, columns, "f32"));
+  }
+  for (const std::string_view dtype : {"f64", "bf16", "i8"}) expect_compiled_as_interpreted(text(17, 19, dtype));
+  EXPECT_EQ(kernels_with(text(37, 48, "f32"), "transpose_lanes"), 1);
+}
+
 TEST(Compile, SmallFloatsIntegersAndBools) {
   expect_compiled_as_interpreted(R"(  func @f(%x: f16[50], %y: bf16[50], %i: i32[50]) -> f16[50], bf16[50], i32[50], bool[50] {
     %0 = mul %x, %x : f16[50]
@@ -211,6 +233,49 @@ TEST(Compile, EmptyTensors) {
     return %0, %1, %2
   }
 )");
+}
+
+// Kernels enough for several objects, contractions among them, all of them different.
+std::string many_kernels() {
+  std::string text = "hyperion 1\nmodule @m {\nfunc @f(%x0: f32[4, 4]) -> f32[4, 4] {\n";
+  for (int k = 0; k < 24; ++k) {
+    text += format("  %y{0} = mul %x{0}, {1}.5\n  %t{0} = tanh %y{0}\n", k, k);
+    text += format("  %x{0} = dot %t{1}, %x{1} {{lhs_batch = [], rhs_batch = [], lhs_contract = [1], rhs_contract = [0]}}\n",
+                   k + 1, k);
+  }
+  return text + "  return %x24\n}\n}\n";
+}
+
+TEST(Compile, DealsKernelsOutToSeveralObjectsTheSameWayEveryTime) {
+  Diagnostics diagnostics;
+  const auto module = ir::parse(many_kernels(), "test.hir", diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  std::vector<std::byte> first;
+  for (int repetition = 0; repetition < 3; ++repetition) {
+    const auto compiled = compile(*(*module)->clone(), "f");
+    ASSERT_TRUE(compiled) << compiled.error().text();
+    EXPECT_GT(compiled->objects.size(), 2u);
+    const std::vector<std::byte> bytes = compiled->serialize();
+    if (repetition == 0) first = bytes;
+    EXPECT_EQ(bytes, first);
+  }
+}
+
+TEST(Compile, RunsWhatSeveralObjectsHold) {
+  std::string text = many_kernels();
+  text = text.substr(text.find("func"));
+  expect_compiled_as_interpreted(text.substr(0, text.rfind('}')));
+}
+
+TEST(Compile, LeavesOutWhatTheEntryDoesNotReach) {
+  Diagnostics diagnostics;
+  const auto module = ir::parse(
+      "hyperion 1\nmodule @m {\nfunc @f(%x: f32[4]) -> f32[4] {\n  %y = exp %x\n  return %y\n}\n"
+      "func @unreached(%x: f32[4]) -> f32[4] {\n  %y = softmax %x {axis = 0}\n  return %y\n}\n}\n",
+      "test.hir", diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  ASSERT_TRUE(compile(**module, "f"));
+  EXPECT_EQ((*module)->find("unreached"), nullptr);
 }
 
 }  // namespace

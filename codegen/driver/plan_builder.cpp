@@ -1,6 +1,7 @@
 #include "codegen/driver/plan_builder.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "ir/support/format.hpp"
@@ -42,6 +43,7 @@ class FunctionPlan {
 
   // The argument whose memory output k may take over, or -1; see OutputType::donor.
   std::vector<std::int32_t> donors() const {
+    const Readers readers = find_readers();
     std::vector<std::int32_t> out(f_.results().size(), -1);
     std::set<std::uint32_t> taken;
     for (std::size_t k = 0; k < out.size(); ++k) {
@@ -51,7 +53,7 @@ class FunctionPlan {
         continue;
       }
       for (std::uint32_t a = 0; a < f_.parameters().size() && out[k] < 0; ++a) {
-        if (!taken.contains(a) && may_donate(f_.parameters()[a], result)) {
+        if (!taken.contains(a) && may_donate(readers, a, result)) {
           out[k] = static_cast<std::int32_t>(a);
           taken.insert(a);
         }
@@ -287,25 +289,40 @@ class FunctionPlan {
     }
   }
 
-  // Nothing reads the argument after the kernel that writes the result, and that kernel reads it in place.
-  bool may_donate(ValueId argument, ValueId result) const {
-    if (f_.type(argument) != f_.type(result)) return false;
-    const OpId producer = f_.value(result).producer;
-    if (!producer.valid() || group_of(f_.op(producer)) == nullptr) return false;
-    for (ValueId other : f_.results()) {
-      if (storage(other) == argument) return false;
-    }
-    std::set<std::uint32_t> before;
-    for (OpId id = f_.block(f_.body()).first; id != producer; id = f_.op(id).next) before.insert(id.index);
-    bool read_by_producer = false;
-    for (const ir::Use& use : f_.value(argument).uses) {
-      if (use.op == producer) {
-        read_by_producer = true;
-      } else if (!before.contains(use.op.index) || is_alias(f_.op(use.op))) {
-        return false;
+  // Who reads the parameters, and when.
+  struct Readers {
+    IdMap<OpId, std::uint32_t> position;          // of each op in the function
+    std::vector<std::optional<std::uint32_t>> last;  // of each parameter's readers; none: nobody reads it
+    std::vector<bool> is_renamed;                 // it has an alias, or is a result itself
+  };
+
+  Readers find_readers() const {
+    Readers readers;
+    std::uint32_t next = 0;
+    for (OpId id : f_.ops()) readers.position[id] = next++;
+    const std::size_t count = f_.parameters().size();
+    readers.last.resize(count);
+    readers.is_renamed.resize(count, false);
+    for (std::size_t k = 0; k < count; ++k) {
+      for (const ir::Use& use : f_.value(f_.parameters()[k]).uses) {
+        const Op& op = f_.op(use.op);
+        if (is_alias(op) || op.is("return")) readers.is_renamed[k] = true;
+        const std::uint32_t position = readers.position.get(use.op);
+        readers.last[k] = std::max(readers.last[k].value_or(position), position);
       }
     }
-    if (!read_by_producer) return true;
+    return readers;
+  }
+
+  // Nothing reads the argument after the kernel that writes the result, and that kernel reads it in place.
+  bool may_donate(const Readers& readers, std::uint32_t parameter, ValueId result) const {
+    const ValueId argument = f_.parameters()[parameter];
+    if (readers.is_renamed[parameter] || f_.type(argument) != f_.type(result)) return false;
+    const OpId producer = f_.value(result).producer;
+    if (!producer.valid() || group_of(f_.op(producer)) == nullptr) return false;
+    const std::optional<std::uint32_t> last = readers.last[parameter];
+    if (!last || *last < readers.position.get(producer)) return true;
+    if (*last > readers.position.get(producer)) return false;
     const Op& op = f_.op(producer);
     const CompiledGroup& group = *group_of(op);
     const auto output = static_cast<int>(std::ranges::find(op.results, result) - op.results.begin());

@@ -20,8 +20,9 @@ class JitCode : public runtime::LoadedCode {
 
 class Loader : public runtime::CodeLoader {
  public:
-  StatusOr<std::unique_ptr<runtime::LoadedCode>> load(std::span<const std::byte> object) override {
-    HYP_TRY(codegen::LoadedCode code, load_object(object));
+  StatusOr<std::unique_ptr<runtime::LoadedCode>> load(
+      std::span<const std::span<const std::byte>> objects) override {
+    HYP_TRY(codegen::LoadedCode code, load_objects(objects));
     return std::make_unique<JitCode>(std::move(code));
   }
 };

@@ -62,6 +62,7 @@ class BlockEmitter {
         {"store", &BlockEmitter::emit_store},       {"affine", &BlockEmitter::emit_affine},
         {"scratch", &BlockEmitter::emit_scratch},   {"constant", &BlockEmitter::emit_constant},
         {"broadcast", &BlockEmitter::emit_splat},   {"reduce", &BlockEmitter::emit_lane_reduction},
+        {"transpose_lanes", &BlockEmitter::emit_transpose_lanes},
     };
     const auto found = translations.find(op.name());
     if (found != translations.end()) return (this->*found->second)(op);
@@ -255,6 +256,28 @@ class BlockEmitter {
       x = emit_primitive(b_, ir::combine_op(monoid).primitive, type, type, halves, 0);
     }
     result(op, b_.CreateExtractElement(x, std::uint64_t{0}));
+  }
+
+  // Exchanges, for each bit of a position, the vectors with that bit unset for the lanes with that bit set.
+  void emit_transpose_lanes(const Op& op) {
+    std::vector<Value*> rows = operands(op);
+    const auto count = static_cast<int>(rows.size());
+    for (int bit = count / 2; bit > 0; bit /= 2) {
+      std::vector<int> low, high;
+      for (int lane = 0; lane < count; ++lane) {
+        const bool is_high = (lane & bit) != 0;
+        low.push_back(is_high ? count + lane - bit : lane);
+        high.push_back(is_high ? count + lane : lane + bit);
+      }
+      for (int row = 0; row < count; ++row) {
+        if ((row & bit) != 0) continue;
+        Value *&a = rows[static_cast<std::size_t>(row)], *&b = rows[static_cast<std::size_t>(row + bit)];
+        Value* mixed = b_.CreateShuffleVector(a, b, low);
+        b = b_.CreateShuffleVector(a, b, high);
+        a = mixed;
+      }
+    }
+    for (std::size_t k = 0; k < rows.size(); ++k) values_[op.results[k]] = rows[k];
   }
 
   const ir::Function& kernel_;

@@ -102,6 +102,8 @@ std::string IrModule::text() const {
   return text;
 }
 
+std::size_t IrModule::instruction_count() const { return impl_->module.getInstructionCount(); }
+
 StatusOr<ObjectBytes> compile_object(IrModule& module, const CompileOptions& options) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
@@ -135,6 +137,11 @@ StatusOr<void*> LoadedCode::address(std::string_view symbol) const {
 
 StatusOr<LoadedCode> load_object(std::span<const std::byte> object,
                                  std::span<const ExternalSymbol> externals) {
+  return load_objects(std::span(&object, 1), externals);
+}
+
+StatusOr<LoadedCode> load_objects(std::span<const std::span<const std::byte>> objects,
+                                  std::span<const ExternalSymbol> externals) {
   static std::atomic<std::uint64_t> next_library = 0;
   HYP_TRY(llvm::orc::LLJIT * linker, shared_linker());
   auto library = linker->createJITDylib("code" + std::to_string(next_library++));
@@ -151,9 +158,11 @@ StatusOr<LoadedCode> load_object(std::span<const std::byte> object,
       return error_status(Code::internal, take_message(std::move(error)), "external symbols");
     }
   }
-  const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
-  if (auto error = linker->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(bytes))) {
-    return error_status(Code::data_loss, take_message(std::move(error)), "object file");
+  for (const std::span<const std::byte> object : objects) {
+    const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
+    if (auto error = linker->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(bytes))) {
+      return error_status(Code::data_loss, take_message(std::move(error)), "object file");
+    }
   }
   return LoadedCode(std::move(impl));
 }

@@ -42,7 +42,8 @@ class IrModule {
 
   Impl& impl() { return *impl_; }
   const CpuTarget& target() const;
-  std::string text() const;  // LLVM IR
+  std::string text() const;               // LLVM IR
+  std::size_t instruction_count() const;  // of LLVM IR: a measure of how long compiling takes
 
  private:
   std::unique_ptr<Impl> impl_;
@@ -88,8 +89,10 @@ struct ExternalSymbol {
   void* address = nullptr;
 };
 
-// Links the object into this process. Symbols not listed are looked up in the process itself
+// Links the objects into this process as one. Symbols not listed are looked up in the process itself
 // (memset, memcpy).
+StatusOr<LoadedCode> load_objects(std::span<const std::span<const std::byte>> objects,
+                                  std::span<const ExternalSymbol> externals = {});
 StatusOr<LoadedCode> load_object(std::span<const std::byte> object,
                                  std::span<const ExternalSymbol> externals = {});
 

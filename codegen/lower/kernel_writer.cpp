@@ -413,7 +413,8 @@ void KernelWriter::store(TermId term, ValueId buffer, TermId offset, bool stream
     at = index(offset);
   }
   std::vector<Value> operands{value, builder_.wrap(buffer), at};
-  if (lane_mask_.valid()) operands.push_back(lane_mask_);
+  const Value mask = logical_and(lane_mask_, store_mask_.valid() ? splat(store_mask_) : Value{});
+  if (mask.valid()) operands.push_back(mask);
   builder_.apply_all("store", operands, {{"streaming", streaming}});
 }
 

@@ -72,6 +72,14 @@ class KernelWriter {
   // Every access number `input` reads this value, wherever it reads.
   void define_access(int input, ir::Value value) { defined_accesses_[input] = value; }
 
+  // In the innermost scope, `term` is this value.
+  void define(ir::TermId term, ir::Value value) { scopes_.back().cache[{term, ir::ValueId{}}] = value; }
+  // What stores need besides their lanes' masks; an invalid value: nothing.
+  void set_store_mask(ir::Value mask) { store_mask_ = mask; }
+
+  ir::Value buffer(int access) { return builder_.wrap(buffers_[static_cast<std::size_t>(access)]); }
+  ir::Value first_lane() const { return binding(lane_variable_).index; }
+
   // Stores the element of `term` at linear offset `offset` of `buffer`; `streaming`: past the caches.
   void store(ir::TermId term, ir::ValueId buffer, ir::TermId offset, bool streaming = false);
 
@@ -149,6 +157,7 @@ class KernelWriter {
   ir::VariableId lane_variable_;
   int lanes_ = 0;
   ir::Value lane_mask_;
+  ir::Value store_mask_;
   ir::Value guard_mask_;   // of the choices we are inside of
   bool is_guarded_ = false;
 };

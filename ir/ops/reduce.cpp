@@ -86,9 +86,10 @@ std::vector<Value> jvp_reduce(JvpContext& c) {
   Builder& b = c.builder;
   if (kind == Monoid::sum) return only(b.apply("reduce", {c.tangent()}, c.attributes));
   if (kind == Monoid::maximum || kind == Monoid::minimum) {
-    const Value attains = b.cast(b.compare(x, spread(c.result(), x.type(), axes), "eq"), x.dtype());
-    const Value count = b.reduce(attains, Monoid::sum, axes);
-    return only(b.reduce(c.tangent() * attains, Monoid::sum, axes) / count);
+    const Value attains = b.compare(x, spread(c.result(), x.type(), axes), "eq");
+    const Value count = b.reduce(b.cast(attains, x.dtype()), Monoid::sum, axes);
+    const Value moved = b.select(attains, c.tangent(), b.broadcast_scalar(b.zeros(Type::scalar(x.dtype())), x.type()));
+    return only(b.reduce(moved, Monoid::sum, axes) / count);
   }
   if (kind == Monoid::product) {
     return only(b.reduce(c.tangent() * product_of_others(b, x, axes), Monoid::sum, axes));

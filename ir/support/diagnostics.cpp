@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 
 namespace hyperion {
 namespace {
@@ -14,22 +15,6 @@ std::string_view severity_name(Severity severity) {
     case Severity::error: return "error";
   }
   return "error";
-}
-
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) out += format("\\u{:04x}", c);
-        else out += c;
-    }
-  }
-  return out + "\"";
 }
 
 }  // namespace
@@ -128,22 +113,20 @@ std::string Diagnostics::render() const {
 }
 
 std::string Diagnostics::render_json() const {
-  std::string out = "[";
+  std::vector<std::string> reports;
   for (const Diagnostic& d : items_) {
-    if (out.size() > 1) out += ",";
     const bool in_text = d.range.line != 0;
-    out += format(
-        "\n  {{\"severity\": {}, \"id\": {}, \"message\": {}, \"file\": {}, \"line\": {}, "
-        "\"column\": {}, \"notes\": [",
-        json_string(severity_name(d.severity)), json_string(d.id), json_string(d.message),
-        json_string(in_text ? source_name_ : std::string(d.location.file_name())),
-        in_text ? d.range.line : d.location.line(), in_text ? d.range.column : d.location.column());
-    for (std::size_t i = 0; i < d.notes.size(); ++i) {
-      out += (i != 0 ? ", " : "") + json_string(d.notes[i].message);
-    }
-    out += "]}";
+    std::string notes;
+    for (const Note& note : d.notes) notes += (notes.empty() ? "" : ", ") + json_string(note.message);
+    reports.push_back(json_object({{"severity", json_string(severity_name(d.severity))},
+                                   {"id", json_string(d.id)},
+                                   {"message", json_string(d.message)},
+                                   {"file", json_string(in_text ? source_name_ : std::string(d.location.file_name()))},
+                                   {"line", format("{}", in_text ? d.range.line : d.location.line())},
+                                   {"column", format("{}", in_text ? d.range.column : d.location.column())},
+                                   {"notes", "[" + notes + "]"}}));
   }
-  return out + (items_.empty() ? "]\n" : "\n]\n");
+  return json_document("diagnostics", {{"diagnostics", json_array(reports)}});
 }
 
 const std::vector<DiagnosticInfo>& diagnostic_catalogue() {

@@ -76,7 +76,7 @@ class Diagnostics {
   // Everything, in the order reported, for a terminal without colour.
   std::string render() const;
   std::string render(const Diagnostic& diagnostic) const;
-  // A JSON array; one object per diagnostic: severity, id, message, file, line, column, notes.
+  // The document hyperion.diagnostics/1; one object per diagnostic: severity, id, message, file, line, column, notes.
   std::string render_json() const;
 
  private:

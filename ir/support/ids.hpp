@@ -4,10 +4,10 @@
 // another kind. Ids say nothing about order: printing and results never depend on them.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -27,25 +27,41 @@ struct Id {
 };
 
 // Owns values of T. References stay valid while the store grows; erasing is the owner's business (tombstones).
+//
+// Chunk k holds 8 * 2^k items: a small function wastes little, and walking a large one reads memory in order (a
+// std::deque allocates every other op by itself).
 template <class IdType, class T>
 class Store {
  public:
   IdType add(T value) {
-    items_.push_back(std::move(value));
-    return IdType{static_cast<std::uint32_t>(items_.size() - 1)};
+    const Place place(static_cast<std::uint32_t>(size_));
+    if (place.chunk == chunks_.size()) chunks_.emplace_back().reserve(kFirstChunk << place.chunk);
+    chunks_[place.chunk].push_back(std::move(value));
+    return IdType{static_cast<std::uint32_t>(size_++)};
   }
   T& operator[](IdType id) {
-    HYP_DCHECK(id.index < items_.size(), "id outside its store");
-    return items_[id.index];
+    HYP_DCHECK(id.index < size_, "id outside its store");
+    const Place place(id.index);
+    return chunks_[place.chunk][place.offset];
   }
   const T& operator[](IdType id) const {
-    HYP_DCHECK(id.index < items_.size(), "id outside its store");
-    return items_[id.index];
+    HYP_DCHECK(id.index < size_, "id outside its store");
+    const Place place(id.index);
+    return chunks_[place.chunk][place.offset];
   }
-  std::size_t size() const { return items_.size(); }
+  std::size_t size() const { return size_; }
 
  private:
-  std::deque<T> items_;
+  static constexpr std::size_t kFirstChunk = 8;
+  struct Place {
+    explicit Place(std::uint32_t index)
+        : chunk(std::bit_width(index + kFirstChunk) - std::bit_width(kFirstChunk)),
+          offset(index + kFirstChunk - (kFirstChunk << chunk)) {}
+    std::size_t chunk, offset;
+  };
+
+  std::vector<std::vector<T>> chunks_;  // none ever grows beyond what it reserved
+  std::size_t size_ = 0;
 };
 
 // A side table: an analysis lives beside the IR, not inside it. Absent keys read as a default-constructed T.

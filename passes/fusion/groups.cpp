@@ -106,7 +106,7 @@ class Grouper {
     const auto own = static_cast<std::int32_t>(out_.groups.size());
     out_.groups.push_back(initial_group(id));
     out_.group_of[id.index] = own;
-    if (!options_.enabled || r == OpRole::single) return;
+    if (!options_.enabled || r == OpRole::single || waits_for_its_reader(id)) return;
     std::int32_t current = own;
     // Anchored producers first: their kernels cannot be joined to another anchor later.
     for (const bool anchored : {true, false}) {
@@ -119,6 +119,18 @@ class Grouper {
         if (can_merge(g, current, id, producer, direct)) current = merge(g, current);
       }
     }
+  }
+
+  // A cast to a wider type that only a reduction down columns reads: what it casts is stored for others anyway, and takes
+  // less room.
+  bool waits_for_its_reader(OpId id) const {
+    const Op& op = f_.op(id);
+    if (!op.is("cast")) return false;
+    const ir::ValueData& narrow = f_.value(op.operands[0]);
+    if (byte_size(narrow.type.dtype()) >= byte_size(f_.type(op.results[0]).dtype()) || narrow.uses.size() < 2) return false;
+    std::vector<OpId> users;
+    effective_users(op.results[0], users);
+    return users.size() == 1 && role(users[0]) == OpRole::column_reduction;
   }
 
   Group initial_group(OpId id) const {
@@ -166,7 +178,8 @@ class Grouper {
       }
       case GroupKind::map: break;
     }
-    if (!direct) return false;
+    // A map whose only reader sees it in another shape is computed where it is read: the elements are the same.
+    if (!direct) return to_is_map && is_reshaped_for(consumer, producer) && used_only_by(from, g, consumer);
     switch (to.kind) {
       case GroupKind::map: return to.domain == from.domain;
       // Into the epilogue, not in front of the sums: those read their operands from memory.
@@ -193,6 +206,17 @@ class Grouper {
         return producer.valid() && group_of(producer) == g;
       });
     });
+  }
+
+  // Whether `consumer` reads `producer` through reshapes alone.
+  bool is_reshaped_for(OpId consumer, OpId producer) const {
+    for (ValueId operand : f_.op(consumer).operands) {
+      if (source(operand) != producer) continue;
+      for (ValueId value = operand; f_.value(value).producer != producer; value = f_.producer(value)->operands[0]) {
+        if (!f_.producer(value)->is("reshape")) return false;
+      }
+    }
+    return true;
   }
 
   // Every path of views from `producer` to `consumer` keeps the row index: it adds or drops axes of size one, or repeats

@@ -43,9 +43,64 @@ std::uint64_t most_alive(std::span<const Lifetime> values) {
   return static_cast<std::uint64_t>(most);
 }
 
+// Memory as an allocator would hand it out while the program runs: the lowest gap that is large enough.
+ArenaLayout place_in_time(std::span<const Lifetime> values) {
+  ArenaLayout layout;
+  layout.offsets.assign(values.size(), 0);
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i].begin; });
+  std::multimap<std::int64_t, std::size_t> alive;  // by end
+  std::map<std::uint64_t, std::uint64_t> gaps;     // offset, size; no two adjacent, none at the end of the arena
+  std::uint64_t end = 0;                           // of what is in use
+  const auto free = [&](std::size_t index) {
+    std::uint64_t offset = layout.offsets[index], size = aligned(values[index].bytes);
+    if (size == 0) return;
+    auto next = gaps.lower_bound(offset);
+    if (next != gaps.end() && next->first == offset + size) {
+      size += next->second;
+      next = gaps.erase(next);
+    }
+    if (next != gaps.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == offset) {
+        offset = before->first;
+        size += before->second;
+        gaps.erase(before);
+      }
+    }
+    if (offset + size == end) end = offset;
+    else gaps.emplace(offset, size);
+  };
+  for (std::size_t index : order) {
+    while (!alive.empty() && alive.begin()->first < values[index].begin) {
+      free(alive.begin()->second);
+      alive.erase(alive.begin());
+    }
+    const std::uint64_t size = aligned(values[index].bytes);
+    const auto gap = std::ranges::find_if(gaps, [&](const auto& g) { return g.second >= size; });
+    if (gap == gaps.end()) {
+      layout.offsets[index] = end;
+      end += size;
+    } else {
+      layout.offsets[index] = gap->first;
+      if (gap->second > size) gaps.emplace_hint(std::next(gap), gap->first + size, gap->second - size);
+      gaps.erase(gap);
+    }
+    layout.bytes = std::max(layout.bytes, layout.offsets[index] + size);
+    alive.emplace(values[index].end, index);
+  }
+  return layout;
+}
+
 }  // namespace
 
 ArenaLayout plan_arena(std::span<const Lifetime> values) {
+  if (values.size() > kCarefulValues) {
+    ArenaLayout layout = place_in_time(values);
+    layout.lower_bound = most_alive(values);
+    return layout;
+  }
   using Measure = std::function<std::uint64_t(const Lifetime&)>;
   const auto duration = [](const Lifetime& v) { return static_cast<std::uint64_t>(v.end - v.begin + 1); };
   const Measure measures[] = {[](const Lifetime& v) { return v.bytes; }, duration,

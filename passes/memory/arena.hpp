@@ -2,7 +2,8 @@
 //
 // Values whose lifetimes overlap get disjoint ranges. Each is placed at the lowest offset that fits, greedily, in three
 // orders (largest first, longest-lived first, largest area first); the best result is kept. That is within a few percent
-// of the lower bound on training graphs, in a millisecond; an exact search pays only for on-chip memory.
+// of the lower bound on training graphs, in a millisecond; an exact search pays only for on-chip memory. The time grows
+// with the square of the number of values, so beyond kCarefulValues they are placed in one sweep over time instead.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct ArenaLayout {
 
 // A cache line, and the widest vector.
 inline constexpr std::uint64_t kArenaAlignment = 64;
+
+inline constexpr std::size_t kCarefulValues = 2000;
 
 ArenaLayout plan_arena(std::span<const Lifetime> values);
 

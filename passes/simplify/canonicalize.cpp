@@ -118,9 +118,11 @@ class Canonicalizer {
 
   void replace(OpId id, ValueId value, std::string_view rule) {
     const std::vector<ValueId> operands = function_.op(id).operands;
+    // Only these see something new; the value that they now read may have any number of other users.
+    const std::vector<ir::Use> users = function_.value(function_.op(id).results[0]).uses;
     rewriter_.replace(id, {value}, rule);
     if (const OpId producer = function_.value(value).producer; producer.valid()) push(producer);
-    for (const ir::Use& use : function_.value(value).uses) push(use.op);
+    for (const ir::Use& use : users) push(use.op);
     push_producers(operands);
   }
 

@@ -215,16 +215,88 @@ Made negated(Arguments a) {
   return std::nullopt;
 }
 
-// transpose(broadcast(x){dims}){permutation}: the dims of one broadcast, if they are increasing.
-Made transposed_dims(Arguments a) {
+// transpose(broadcast(x){dims}){permutation} = broadcast(transpose(x){transposed_order}){transposed_dims}
+std::optional<Integers> dims_seen_through(Arguments a) {
   const Integers* dims = integers(a[0]);
   const Integers* permutation = integers(a[1]);
   if (dims == nullptr || permutation == nullptr) return std::nullopt;
   const Integers inverse = inverted(*permutation);
   Integers out;
   for (std::int64_t dim : *dims) out.push_back(inverse[at(dim)]);
-  if (!std::ranges::is_sorted(out)) return std::nullopt;
   return out;
+}
+Made transposed_dims(Arguments a) {
+  std::optional<Integers> dims = dims_seen_through(a);
+  if (!dims) return std::nullopt;
+  std::ranges::sort(*dims);
+  return *dims;
+}
+Made transposed_order(Arguments a) {
+  const std::optional<Integers> dims = dims_seen_through(a);
+  if (!dims) return std::nullopt;
+  Integers order(dims->size());
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::ranges::sort(order, {}, [&](std::int64_t k) { return (*dims)[at(k)]; });
+  return order;
+}
+
+// reshape(transpose(x){permutation}){shape} = transpose(reshape(x){regrouped_shape}){regrouped_permutation}, where the
+// reshape cuts axes, or joins axes that are neighbours in x as well.
+struct Regrouping {
+  Dims shape;
+  Integers permutation;
+};
+std::optional<Regrouping> regroup(Arguments a) {
+  const Integers* permutation = integers(a[0]);
+  const Dims* shape = attribute<Dims>(a[1]);
+  const ValueFacts* x = facts(a[2]);
+  if (permutation == nullptr || shape == nullptr || x == nullptr || !x->type.is_static()) return std::nullopt;
+  if (!std::ranges::all_of(*shape, [](Dim dim) { return dim.is_static(); })) return std::nullopt;
+  // Runs of axes before and after the reshape that hold the same elements; a run stands where its first axis is in x.
+  struct Run {
+    std::int64_t first_in_x = 0;
+    std::size_t begin = 0, end = 0;  // of the new shape
+  };
+  std::vector<Run> runs;
+  std::size_t from = 0, to = 0;
+  while (from < permutation->size() || to < shape->size()) {
+    if (from == permutation->size() || to == shape->size()) return std::nullopt;  // axes of size 1 are left over
+    Run run{(*permutation)[from], to, to + 1};
+    std::int64_t old_count = x->type.dim(static_cast<int>((*permutation)[from])).value(), new_count = (*shape)[to].value();
+    ++from, ++to;
+    while (old_count != new_count) {
+      if (old_count < new_count) {
+        if (from == permutation->size() || (*permutation)[from] != (*permutation)[from - 1] + 1) return std::nullopt;
+        old_count *= x->type.dim(static_cast<int>((*permutation)[from++])).value();
+      } else {
+        if (to == shape->size()) return std::nullopt;
+        new_count *= (*shape)[to++].value();
+      }
+    }
+    run.end = to;
+    runs.push_back(run);
+  }
+  std::vector<Run> in_order = runs;
+  std::ranges::sort(in_order, {}, &Run::first_in_x);
+  Regrouping out;
+  out.permutation.resize(shape->size());
+  for (const Run& run : in_order) {
+    for (std::size_t axis = run.begin; axis < run.end; ++axis) {
+      out.permutation[axis] = std::ssize(out.shape);
+      out.shape.push_back((*shape)[axis]);
+    }
+  }
+  return out;
+}
+Made regrouped_shape(Arguments a) {
+  const std::optional<Regrouping> made = regroup(a);
+  if (!made) return std::nullopt;
+  return made->shape;
+}
+Made regrouped_permutation(Arguments a) {
+  const std::optional<Regrouping> made = regroup(a);
+  if (!made) return std::nullopt;
+  return made->permutation;
 }
 
 // slice(slice(x){starts, strides}){inner starts, limits, strides}
@@ -381,7 +453,10 @@ constexpr RuleFunction kFunctions[] = {
     {"times", "elementwise product of two lists", 2, times},
     {"shape_of", "the dimensions of a value", 1, shape_of},
     {"negated", "the direction of the opposite comparison of such values", 2, negated},
-    {"transposed_dims", "broadcast dims seen through a permutation", 2, transposed_dims},
+    {"transposed_dims", "broadcast dims seen through a permutation, in order", 2, transposed_dims},
+    {"transposed_order", "the permutation of the operand that puts them in order", 2, transposed_order},
+    {"regrouped_shape", "permutation, shape, value: the reshape that may come before the transposition", 3, regrouped_shape},
+    {"regrouped_permutation", "the transposition that then follows", 3, regrouped_permutation},
     {"slice_limits", "limits of two slices in one: starts, strides, then those of the outer slice", 5, slice_limits},
     {"merged_axes", "the axes of two reductions in one", 3, merged_axes},
     {"kept_permutation", "how a permutation orders the axes that a reduction keeps", 2, kept_permutation},

@@ -129,6 +129,8 @@ class Mlp {
     return x;
   }
 
+  const std::vector<Value>& parameters() const { return parameters_; }
+
   // One step of gradient descent; clears the gradients for the next.
   void step(double learning_rate) {
     for (Value& parameter : parameters_) {

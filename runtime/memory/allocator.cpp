@@ -102,7 +102,7 @@ StatusOr<Memory> Allocator::allocate(std::size_t bytes) {
     memory.data = free.back();
     free.pop_back();
     ++statistics_.cache_hits;
-    ASAN_UNPOISON_MEMORY_REGION(memory.data, memory.bytes);
+    unpoison(memory.data, memory.bytes);
   } else {
     HYP_TRY(memory, acquire(bytes, memory.bytes));
   }
@@ -123,7 +123,12 @@ StatusOr<Memory> Allocator::acquire(std::size_t requested, std::size_t bytes) {
     trim_locked();
     data = source_.acquire(bytes);
   }
-  if (data == nullptr) return exhausted(requested);
+  if (data == nullptr) {
+    if (std::optional<Status> failure = source_.failure()) {
+      return std::unexpected(*std::move(failure));
+    }
+    return exhausted(requested);
+  }
   statistics_.reserved += bytes;
   ++statistics_.allocations;
   return Memory{data, bytes};
@@ -135,8 +140,16 @@ void Allocator::release(Memory memory) noexcept {
   HYP_DCHECK(class_bytes(class_index(memory.bytes)) == memory.bytes, "not an allocator's block");
   HYP_DCHECK(statistics_.in_use >= memory.bytes, "released twice");
   statistics_.in_use -= memory.bytes;
-  ASAN_POISON_MEMORY_REGION(memory.data, memory.bytes);
+  poison(memory.data, memory.bytes);
   cached_[class_index(memory.bytes)].push_back(memory.data);
+}
+
+void Allocator::poison(const std::byte* data, std::size_t bytes) const {
+  if (source_.is_host()) ASAN_POISON_MEMORY_REGION(data, bytes);
+}
+
+void Allocator::unpoison(const std::byte* data, std::size_t bytes) const {
+  if (source_.is_host()) ASAN_UNPOISON_MEMORY_REGION(data, bytes);
 }
 
 void Allocator::trim() noexcept {
@@ -148,7 +161,7 @@ void Allocator::trim_locked() noexcept {
   for (std::size_t index = 0; index < kClassCount; ++index) {
     const std::size_t bytes = class_bytes(index);
     for (std::byte* data : cached_[index]) {
-      ASAN_UNPOISON_MEMORY_REGION(data, bytes);
+      unpoison(data, bytes);
       source_.release(data, bytes);
       statistics_.reserved -= bytes;
     }

@@ -12,7 +12,8 @@
 // fails with resource_exhausted, naming the request, what is in use and the limit; the allocator
 // stays usable.
 //
-// Under AddressSanitizer cached blocks are poisoned, so a use after release is reported as such.
+// Under AddressSanitizer cached blocks of host memory are poisoned, so a use after release is
+// reported as such.
 // Thread safety: all functions.
 #pragma once
 
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,10 @@ class MemorySource {
   // Null when there is none. `bytes` is a multiple of kAlignment.
   virtual std::byte* acquire(std::size_t bytes) = 0;
   virtual void release(std::byte* data, std::size_t bytes) = 0;
+  // Whether the processor may touch the bytes.
+  virtual bool is_host() const { return true; }
+  // Why the last acquire() gave nothing, where the source knows more than the allocator.
+  virtual std::optional<Status> failure() { return std::nullopt; }
 };
 MemorySource& host_memory();
 
@@ -84,6 +90,8 @@ class Allocator {
 
   StatusOr<Memory> acquire(std::size_t requested, std::size_t bytes);
   void trim_locked() noexcept;
+  void poison(const std::byte* data, std::size_t bytes) const;
+  void unpoison(const std::byte* data, std::size_t bytes) const;
   std::unexpected<Status> exhausted(std::size_t requested) const;
 
   const std::string name_;

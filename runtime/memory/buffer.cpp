@@ -118,7 +118,7 @@ StatusOr<BufferView> BufferView::from_host(const Device& device, DType dtype,
                                fmt::join(dims, ", "), desc->bytes, bytes.size()));
   }
   HYP_TRY(BufferView view, allocate(device, std::move(desc)));
-  if (!bytes.empty()) std::memcpy(view.data(), bytes.data(), bytes.size());
+  HYP_TRY_VOID(device.backend().upload(view.data(), bytes));
   return view;
 }
 
@@ -161,27 +161,67 @@ StatusOr<> BufferView::read(std::span<std::byte> to) const {
     return error_status(Code::invalid_argument,
                         format("reading {} bytes into {}", desc_->bytes, to.size()));
   }
+  HYP_TRY_VOID(wait_until_usable());
+  return read_elements(to);
+}
+
+StatusOr<> BufferView::wait_until_usable() const {
   HYP_TRY_VOID(ready().wait());
   if (buffer_.spent()) return spent_error();
-  copy_dense(to.data(), data(), *desc_);
+  return {};
+}
+
+StatusOr<> BufferView::read_elements(std::span<std::byte> to) const {
+  const Device& device = buffer_.device();
+  if (device.is_host()) {
+    copy_dense(to.data(), data(), *desc_);
+    return {};
+  }
+  if (desc_->is_dense) return device.backend().download(to, data());
+  // Through the host: all of the buffer, since the view may reach anywhere in it.
+  std::vector<std::byte> all(buffer_.bytes());
+  HYP_TRY_VOID(device.backend().download(all, buffer_.data()));
+  copy_dense(to.data(), all.data() + offset_, *desc_);
   return {};
 }
 
 StatusOr<std::span<const std::byte>> BufferView::host_bytes() const {
-  HYP_TRY_VOID(ready().wait());
-  if (buffer_.spent()) return spent_error();
+  HYP_TRY_VOID(wait_until_usable());
   if (!desc_->is_dense) {
     return error_status(Code::failed_precondition, "the view is not dense", {}, "use read()");
+  }
+  if (!buffer_.device().is_host()) {
+    return error_status(Code::failed_precondition,
+                        format("the bytes are on {}, not on the host", buffer_.device().name()), {},
+                        "use read(), or to() first");
   }
   return std::span<const std::byte>(data(), desc_->bytes);
 }
 
 StatusOr<BufferView> BufferView::to_dense() const {
   if (desc_->is_dense && reinterpret_cast<std::uintptr_t>(data()) % kAlignment == 0) return *this;
+  HYP_TRY_VOID(wait_until_usable());
+  return copy_to(buffer_.device());
+}
+
+StatusOr<BufferView> BufferView::copy_to(const Device& device) const {
   HYP_TRY(auto desc, ViewDesc::dense(desc_->dtype, desc_->dims));
-  HYP_TRY(BufferView copy, allocate(buffer_.device(), std::move(desc)));
-  HYP_TRY_VOID(read({copy.data(), copy.desc().bytes}));
+  HYP_TRY(BufferView copy, allocate(device, std::move(desc)));
+  const std::size_t bytes = copy.desc().bytes;
+  if (device.is_host()) {
+    HYP_TRY_VOID(read_elements({copy.data(), bytes}));
+    return copy;
+  }
+  std::vector<std::byte> dense(bytes);
+  HYP_TRY_VOID(read_elements(dense));
+  HYP_TRY_VOID(device.backend().upload(copy.data(), dense));
   return copy;
+}
+
+StatusOr<BufferView> BufferView::to(const Device& device) const {
+  if (buffer_.device() == device) return *this;
+  HYP_TRY_VOID(wait_until_usable());
+  return copy_to(device);
 }
 
 BufferView BufferView::donate() && {

@@ -5,7 +5,8 @@
 //   cheaply. BufferView  Buffer + ViewDesc + byte offset. Two views may overlap.
 //
 // A buffer may still be under way: ready() is the event of its producer. read() waits for it and
-// returns the producer's error if it failed ("poison").
+// returns the producer's error if it failed ("poison"). On a device that works asynchronously,
+// ready() means in its order: read() waits for the device as well.
 //
 // Donation. std::move(view).donate() offers the buffer to the next execution that takes the view:
 // outputs may then reuse its memory. After that call every handle of the old buffer is spent:
@@ -135,15 +136,23 @@ class BufferView {
   // invalid_argument.
   StatusOr<> read(std::span<std::byte> to) const;
   // Waits, then the bytes themselves, valid while a handle of the buffer lives. Only for dense
-  // views.
+  // views in memory of the host.
   StatusOr<std::span<const std::byte>> host_bytes() const;
   // This view when it is dense and 64-byte aligned, else a copy that is. Waits.
   StatusOr<BufferView> to_dense() const;
+  // This view when it is on that device, else a dense copy that is. Waits.
+  StatusOr<BufferView> to(const Device& device) const;
+  // A dense copy on any device. REQUIRES: ready. Does not ask whether the buffer is spent: for
+  // whoever it was donated to.
+  StatusOr<BufferView> copy_to(const Device& device) const;
 
   BufferView donate() &&;
   bool donated() const { return donated_; }
 
  private:
+  StatusOr<> wait_until_usable() const;
+  StatusOr<> read_elements(std::span<std::byte> to) const;
+
   Buffer buffer_;
   std::shared_ptr<const ViewDesc> desc_;
   std::size_t offset_ = 0;

@@ -2,8 +2,7 @@
 // neighbours wander.
 //
 //   hyperion_contraction_benchmark [--threads N] [--seconds S] [--only SUBSTRING] [--schedule]
-//   [--convolutions]
-//                                  [MxNxK[:NT]...]
+//                                  [--convolutions] [MxNxK[:NT]...]
 //
 // One line a shape: GF/s of the FMA loop, of both peers and of ours; ours / better peer; ours / FMA
 // loop. One-thread figures use the thread's CPU time, so that a busy machine disturbs them little;
@@ -14,14 +13,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "codegen/llvm/contraction.hpp"
 #include "codegen/llvm/contraction_convolution.hpp"
 #include "codegen/llvm/contraction_testing.hpp"
-#include "tests/benchmark/contraction_benchmark_peers.hpp"
+#include "tests/benchmark/peers/machine.hpp"
+#include "tests/benchmark/peers/peers.hpp"
 
 namespace hyperion::benchmark {
 namespace {
@@ -143,7 +143,46 @@ double cpu_milliseconds() {
 
 float* data_of(const codegen::AlignedBytes& bytes) { return reinterpret_cast<float*>(bytes.get()); }
 
-void measure_shape(const Shape& shape, const Options& options, Peers& peers,
+// Gigaflops per second of each contender, in a race whose turns last as the options say.
+struct Figures {
+  std::map<std::string, double> of;  // zero for who is absent
+  double operator[](const std::string& name) const {
+    const auto found = of.find(name);
+    return found == of.end() ? 0 : found->second;
+  }
+};
+
+class Race {
+ public:
+  Race(const Options& options, runtime::ThreadPool& pool, double flops)
+      : options_(options), flops_(flops) {
+    add("fma", fma_loop(pool));
+  }
+  void add(const std::string& name, Call call) {
+    contenders_.push_back(
+        timed(name, std::move(call), options_.threads, options_.seconds / kTurns));
+  }
+  // Nothing without the peer.
+  void add(const std::string& name, PeerKernel* peer) {
+    if (peer != nullptr) add(name, [peer] { peer->run(); });
+  }
+  Figures run() const {
+    const std::vector<double> seconds = race(contenders_);
+    Figures figures;
+    for (std::size_t k = 0; k < seconds.size(); ++k) {
+      const double flops = k == 0 ? fma_loop_flops(options_.threads) : flops_;
+      figures.of[contenders_[k].name] = flops / seconds[k] * 1e-9;
+    }
+    return figures;
+  }
+
+ private:
+  const Options& options_;
+  const double flops_;
+  std::vector<Contender> contenders_;
+};
+
+void measure_shape(const Shape& shape, const Options& options, const Peers& peers,
                    runtime::ThreadPool& pool) {
   const codegen::AlignedBytes a = floats(shape.m * shape.k), b = floats(shape.k * shape.n);
   const codegen::AlignedBytes c = floats(shape.m * shape.n);
@@ -165,22 +204,19 @@ void measure_shape(const Shape& shape, const Options& options, Peers& peers,
   std::vector<void*> buffers = {pa, pb, pc};
   const Matmul problem{shape.m, shape.n, shape.k, shape.lhs_transposed, shape.rhs_transposed,
                        pa,      pb,      pc};
-  std::vector<std::function<void()>> contenders = {
-      [&] { run_fma_loop(pool); },
-      [&] { peers.openblas(problem); },
-      peers.onednn_matmul(problem),
-      [&] { compiled->run(buffers, pool); },
-  };
-  const std::vector<double> seconds =
-      interleaved_medians(contenders, options.seconds, options.threads);
-  const double peak = fma_loop_flops(options.threads) / seconds[0] * 1e-9;
-  const double blas = shape.flops() / seconds[1] * 1e-9, dnn = shape.flops() / seconds[2] * 1e-9;
-  const double ours = shape.flops() / seconds[3] * 1e-9;
+  const auto openblas = peers.openblas_matmul(problem);
+  const auto onednn = peers.onednn_matmul(problem);
+  Race contest(options, pool, shape.flops());
+  contest.add("openblas", openblas.get());
+  contest.add("onednn", onednn.get());
+  contest.add("ours", [&] { compiled->run(buffers, pool); });
+  const Figures figures = contest.run();
+  const double blas = figures["openblas"], dnn = figures["onednn"], ours = figures["ours"];
   std::printf(
       "%-20s %dT  fma %6.1f  openblas %6.1f  onednn %6.1f  ours %6.1f   x%.3f  %5.1f%%  jit %.1f "
       "ms",
-      shape.text().c_str(), options.threads, peak, blas, dnn, ours, ours / std::max(blas, dnn),
-      100 * ours / peak, compile_ms);
+      shape.text().c_str(), options.threads, figures["fma"], blas, dnn, ours,
+      ours / std::max(blas, dnn), 100 * ours / figures["fma"], compile_ms);
   if (options.print_schedule) std::printf("  [%s]", compiled->plan().schedule.text().c_str());
   std::printf("\n");
   std::fflush(stdout);
@@ -188,9 +224,9 @@ void measure_shape(const Shape& shape, const Options& options, Peers& peers,
 
 // Ours reads and writes NHWC and HWIO; oneDNN its own blocked layouts, reorders not counted.
 // Gradients run alone.
-void measure_convolution(const char* name, const Convolution& p, bool is_forward,
-                         const codegen::ConvolutionSpec& spec, const Options& options, Peers& peers,
-                         runtime::ThreadPool& pool) {
+void measure_convolution(const char* name, Convolution p, bool is_forward,
+                         const codegen::ConvolutionSpec& spec, const Options& options,
+                         const Peers& peers, runtime::ThreadPool& pool) {
   codegen::ConvolutionSchedule schedule =
       codegen::choose_schedule(spec, {}, codegen::host_target(), options.threads);
   if (const char* text = std::getenv("HYP_TILE")) {
@@ -207,31 +243,31 @@ void measure_convolution(const char* name, const Convolution& p, bool is_forward
   const codegen::AlignedBytes x = floats(p.batch * p.height * p.width * p.in_channels);
   const codegen::AlignedBytes w = floats(p.kernel * p.kernel * p.in_channels * p.out_channels);
   const codegen::AlignedBytes y = floats(outputs);
+  p.input = data_of(x), p.weights = data_of(w), p.output = data_of(y);
   std::vector<void*> buffers = {data_of(x), data_of(w), data_of(y)};
   if (!is_forward) {
     const bool is_input_gradient = spec.batch == p.batch && spec.in_channels == p.out_channels;
     buffers = is_input_gradient ? std::vector<void*>{data_of(y), data_of(w), data_of(x)}
                                 : std::vector<void*>{data_of(x), data_of(y), data_of(w)};
   }
-  std::vector<std::function<void()>> contenders = {[&] { run_fma_loop(pool); },
-                                                   [&] { ours.run(buffers, pool); }};
-  if (is_forward) contenders.push_back(peers.onednn_convolution(p));
-  const std::vector<double> seconds =
-      interleaved_medians(contenders, options.seconds, options.threads);
   const double flops = 2.0 * double(outputs) * double(p.kernel * p.kernel * p.in_channels);
-  const double peak = fma_loop_flops(options.threads) / seconds[0] * 1e-9;
-  const double us = flops / seconds[1] * 1e-9;
-  std::printf("%-22s %dT  fma %6.1f  ours %6.1f  %5.1f%%", name, options.threads, peak, us,
-              100 * us / peak);
-  if (is_forward)
-    std::printf("  onednn %6.1f  x%.3f", flops / seconds[2] * 1e-9, seconds[2] / seconds[1]);
+  const auto onednn = is_forward ? peers.onednn_convolution(p) : nullptr;
+  Race contest(options, pool, flops);
+  contest.add("ours", [&] { ours.run(buffers, pool); });
+  contest.add("onednn", onednn.get());
+  const Figures figures = contest.run();
+  std::printf("%-22s %dT  fma %6.1f  ours %6.1f  %5.1f%%", name, options.threads, figures["fma"],
+              figures["ours"], 100 * figures["ours"] / figures["fma"]);
+  if (onednn) {
+    std::printf("  onednn %6.1f  x%.3f", figures["onednn"], figures["ours"] / figures["onednn"]);
+  }
   std::printf("  jit %.1f ms", compile_ms);
   if (options.print_schedule) std::printf("  [%s]", plan->schedule.text().c_str());
   std::printf("\n");
   std::fflush(stdout);
 }
 
-void measure_convolutions(const Options& options, Peers& peers, runtime::ThreadPool& pool) {
+void measure_convolutions(const Options& options, const Peers& peers, runtime::ThreadPool& pool) {
   // batch, height, width, in, out, kernel, stride, padding
   const Convolution problems[] = {
       {32, 28, 28, 32, 64, 3, 1, 1}, {128, 28, 28, 1, 32, 3, 1, 1},  {128, 14, 14, 32, 64, 3, 1, 1},
@@ -267,7 +303,7 @@ void measure_convolutions(const Options& options, Peers& peers, runtime::ThreadP
 int main(int argc, char** argv) {
   using namespace hyperion::benchmark;
   const Options options = parse(argc, argv);
-  Peers peers(options.threads);
+  const Peers peers(options.threads);
   hyperion::runtime::ThreadPool pool(options.threads);
   if (options.convolutions) {
     measure_convolutions(options, peers, pool);

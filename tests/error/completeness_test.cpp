@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ir/op_definition.hpp"
+#include "tests/support/source_path.hpp"
 #include "tools/opt_driver/opt_driver.hpp"
 
 namespace hyperion {
@@ -28,7 +29,7 @@ std::set<std::string> shown_ids() {
   // weights.
   ids.insert({"call.c1", "overlap_add.c5", "conv_input_gradient.c4"});
   for (const auto& entry :
-       fs::recursive_directory_iterator(fs::path(HYPERION_SOURCE_DIR) / "tests" / "error")) {
+       fs::recursive_directory_iterator(testing_support::source_path("tests/error"))) {
     if (entry.path().extension() != ".hir") continue;
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {

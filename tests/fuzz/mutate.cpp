@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/support/source_path.hpp"
+
 namespace hyperion::fuzz {
 
 std::string Mutator::next() {
@@ -75,8 +77,8 @@ void run(const std::vector<std::string>& corpus, const std::vector<std::string>&
 
 std::vector<std::string> read_corpus(std::string_view folder, std::string_view extension) {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(
-           std::filesystem::path(HYPERION_SOURCE_DIR) / folder)) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(testing_support::source_path(folder))) {
     if (entry.path().extension() == extension) paths.push_back(entry.path());
   }
   std::ranges::sort(paths);

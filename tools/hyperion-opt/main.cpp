@@ -1,21 +1,4 @@
 // hyperion-opt: the compiler's workbench. Everything is in tools/opt_driver.
-#include <unistd.h>
+#include "tools/hyperion-opt/run_hyperion_opt.hpp"
 
-#include <iostream>
-
-#include "tools/opt_driver/cli.hpp"
-
-int main(int argc, char** argv) {
-  using namespace hyperion::tools;
-  const auto parsed = parse_command_line({argv + 1, argv + argc});
-  const auto* config = std::get_if<OptConfig>(&parsed);
-  if (config != nullptr && config->input == "-" && config->paths.empty() &&
-      config->subject.empty() && isatty(STDIN_FILENO)) {
-    std::cerr
-        << "reading a module from the terminal; end it with Ctrl-D, or see hyperion-opt --help\n";
-  }
-  const OptResult result = config != nullptr ? execute(*config) : std::get<OptResult>(parsed);
-  std::cout << result.output << std::flush;
-  std::cerr << result.messages;
-  return std::cout ? result.exit_code : kExitUnreadable;
-}
+int main(int argc, char** argv) { return hyperion::tools::run_hyperion_opt(argc, argv); }

@@ -84,6 +84,7 @@ void add_cache(CLI::App& tool) {
 int run_hyperion(int argc, char** argv) {
   CLI::App app("Hyperion: a tensor compiler that trains models.", "hyperion");
   app.require_subcommand(1);
+  app.set_version_flag("--version", version_text());
   TrainOptions train_options;
   EvalOptions eval_options;
   std::string task;

@@ -40,5 +40,6 @@ void list_cache();
 void clear_cache();
 void print_cache_path();
 void print_version();
+std::string version_text();
 
 }  // namespace hyperion::tools

@@ -242,8 +242,15 @@ TEST(HyperionTest, CacheAndDevices) {
   EXPECT_EQ(last_line(run(folder, {"cache", "list"}).out).find("0 entries"), std::string::npos);
   EXPECT_EQ(run(folder, {"cache", "clear"}).exit_code, 0);
   EXPECT_EQ(last_line(run(folder, {"cache", "list"}).out).find("0 entries"), 0u);
-  EXPECT_EQ(run(folder, {"devices"}).out.find("cpu:0"), 0u);
-  EXPECT_EQ(run(folder, {"version"}).out.find("hyperion "), 0u);
+  const std::string devices = run(folder, {"devices"}).out;
+  EXPECT_EQ(devices.find("cpu:0"), 0u);
+  // GPUs, or one sentence why there is none.
+  EXPECT_TRUE(devices.find("\ncuda:0  ") != std::string::npos ||
+              devices.find("\ncuda  ") != std::string::npos)
+      << devices;
+  const Outcome version = run(folder, {"version"});
+  EXPECT_EQ(version.out.find("hyperion "), 0u);
+  EXPECT_EQ(run(folder, {"--version"}).out, version.out);
 }
 
 }  // namespace

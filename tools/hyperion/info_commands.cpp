@@ -6,6 +6,7 @@
 #include "frontend/engine.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cache.hpp"
+#include "runtime/device_kinds.hpp"
 #include "tools/hyperion/commands.hpp"
 
 namespace hyperion::tools {
@@ -29,14 +30,23 @@ std::string moment(std::int64_t seconds) {
 
 }  // namespace
 
+// The host's with what code generation makes of it; then, of every other kind, the devices or why
+// there are none.
 void list_devices() {
   const codegen::CpuTarget target = codegen::host_target();
   for (const runtime::Device& device : frontend::instance()->devices()) {
-    const runtime::HostInfo& host = device.info();
-    print(format("{}  {}, {} threads, {:.1f} GiB, {} with vectors of {} bits\n", device.name(),
-                 host.name, device.threads(),
-                 static_cast<double>(host.memory_bytes) / (1024.0 * 1024 * 1024), target.cpu,
-                 target.vector_bits));
+    print(format("{}  {}, {} with vectors of {} bits\n", device.name(), device.description(),
+                 target.cpu, target.vector_bits));
+  }
+  for (const runtime::DeviceKind& kind : runtime::device_kinds().subspan(1)) {
+    const StatusOr<std::vector<std::string>> devices = kind.describe();
+    if (!devices) {
+      print(format("{}  {}\n", kind.name, devices.error().text()));
+      continue;
+    }
+    for (std::size_t ordinal = 0; ordinal < devices->size(); ++ordinal) {
+      print(format("{}:{}  {}\n", kind.name, ordinal, (*devices)[ordinal]));
+    }
   }
 }
 
@@ -63,6 +73,7 @@ void clear_cache() {
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
 
-void print_version() { print(format("hyperion {}\n", HYPERION_VERSION)); }
+std::string version_text() { return "hyperion " HYPERION_VERSION; }
+void print_version() { print(version_text() + "\n"); }
 
 }  // namespace hyperion::tools

@@ -4,24 +4,10 @@
 
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 
 namespace hyperion::tools {
 namespace {
-
-// A JSON string. Control characters in file names are the only ones that need \u.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') {
-      out += format("\\{}", c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
 
 // JSON has no word for what is not finite.
 template <class T>
@@ -60,9 +46,9 @@ std::string json_report(const TrainOptions& options, const Progress& progress,
       "{{\n  \"model\": {}, \"data\": {}, \"epochs\": {}, \"batch\": {}, \"lr\": {}, \"seed\": "
       "{},\n"
       "  \"device\": {}, \"threads\": {}, \"parameters\": {},\n",
-      quoted(options.model), quoted(options.data), options.epochs, options.batch,
+      json_string(options.model), json_string(options.data), options.epochs, options.batch,
       number(options.learning_rate.value_or(default_learning_rate(options.model))), options.seed,
-      quoted(report.device), report.threads, report.parameters);
+      json_string(report.device), report.threads, report.parameters);
   text += format(
       "  \"seconds\": {{\"data\": {}, \"record\": {}, \"compile\": {}, \"run\": {}, "
       "\"checkpoint\": {}, \"total\": {}}},\n",

@@ -91,6 +91,24 @@ void require_same_settings(const Reader& file, const std::string& path,
                      "resume with the same settings, or use another checkpoint folder"});
 }
 
+// What the file says about steps, epochs and data must be one state of one run.
+void require_one_state(const std::string& path, const TrainOptions& options,
+                       const Progress& progress, std::int64_t steps, std::int64_t steps_per_epoch) {
+  const data::BatchPosition& at = progress.position;
+  const std::int64_t epochs = std::ssize(progress.epochs);
+  const bool in_range = epochs <= options.epochs && at.position >= 0 &&
+                        at.position < steps_per_epoch * options.batch && progress.right >= 0 &&
+                        progress.right <= at.position;
+  if (in_range && at.seed == options.seed && at.epoch == epochs &&
+      at.position % options.batch == 0 &&
+      steps == epochs * steps_per_epoch + at.position / options.batch) {
+    return;
+  }
+  damaged(path, format("{} steps, {} finished epochs of {} steps, and {} images into epoch {} do "
+                       "not go together",
+                       steps, epochs, steps_per_epoch, at.position, at.epoch));
+}
+
 void take_first(data::HostArray& array, std::int64_t count) {
   const std::int64_t kept = std::min(count, array.dims[0]);
   const std::size_t row = array.bytes.size() / static_cast<std::size_t>(array.dims[0]);
@@ -143,7 +161,7 @@ void save_run(const TrainOptions& options, const Session& session, const Progres
   session.save(checkpoint_path(options.checkpoint), progress.losses, metadata);
 }
 
-Progress load_run(const TrainOptions& options, Session& session) {
+Progress load_run(const TrainOptions& options, std::int64_t steps_per_epoch, Session& session) {
   const std::string path = checkpoint_path(options.checkpoint);
   const Reader file(path);
   require_same_settings(file, path, options);
@@ -154,7 +172,7 @@ Progress load_run(const TrainOptions& options, Session& session) {
   progress.right = file.number<std::int64_t>("right");
   progress.epochs = file.epochs();
   const auto steps = file.number<std::int64_t>("steps");
-  if (steps < 0) damaged(path, "the number of steps is negative");
+  require_one_state(path, options, progress, steps, steps_per_epoch);
   progress.losses = session.load(path, steps);
   return progress;
 }

@@ -37,9 +37,9 @@ data::ImageDataset load_dataset(const std::string& data, std::int64_t limit);
 
 void save_run(const TrainOptions& options, const Session& session, const Progress& progress);
 
-// Continues `session` from the folder's checkpoint. Fails when the file is damaged or belongs to
-// other settings, saying which.
-Progress load_run(const TrainOptions& options, Session& session);
+// Continues `session` from the folder's checkpoint. Fails when the file is damaged, contradicts
+// itself or belongs to other settings or data, saying which.
+Progress load_run(const TrainOptions& options, std::int64_t steps_per_epoch, Session& session);
 
 // The settings that the folder's checkpoint was made with.
 TrainOptions load_settings(const std::string& folder);

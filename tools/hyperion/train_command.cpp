@@ -112,7 +112,7 @@ void TrainRun::open_session() {
       throw Error(Status{Code::already_exists, "there is a checkpoint already", path,
                          "continue it with --resume, or use another checkpoint folder"});
     }
-    progress_ = load_run(options_, *session_);
+    progress_ = load_run(options_, steps_per_epoch(), *session_);
     loader_ =
         value_or_throw(data::BatchLoader::create(dataset_.train, batches_, progress_.position));
   }

@@ -1,6 +1,7 @@
 // check_command.cpp: `check` and `gradcheck`: does a pipeline keep the numbers, and are derivatives
 // right?
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "passes/autodiff/gradcheck.hpp"
 #include "tools/opt_driver/checker.hpp"
 #include "tools/opt_driver/commands.hpp"
@@ -9,6 +10,21 @@
 
 namespace hyperion::tools {
 namespace {
+
+// "n = 7, m = 8" on a line of its own.
+std::string sizes_text(const OptConfig& config) {
+  std::string out;
+  for (const auto& [name, sizes] : config.dims)
+    out += format("{}{} = {}", out.empty() ? "" : ", ", name, sizes[0]);
+  return out + "\n";
+}
+
+std::string sizes_json(const OptConfig& config) {
+  std::string out;
+  for (const auto& [name, sizes] : config.dims)
+    out += format("{}{}: {}", out.empty() ? "" : ", ", json_string(name), sizes[0]);
+  return "{" + out + "}";
+}
 
 void check_section(const Section& section, const OptConfig& config, Diagnostics& diagnostics,
                    OptResult& result) {
@@ -22,9 +38,16 @@ void check_section(const Section& section, const OptConfig& config, Diagnostics&
     return;
   }
   // A failure has been reported by the checker or by the pass; both are in `diagnostics`.
-  (void)passes::run(*pipeline, *module, diagnostics,
-                    {.instrumentations = {&checker}, .verify_each = true});
-  result.output += checker.table();
+  const bool kept = passes::run(*pipeline, *module, diagnostics,
+                                {.instrumentations = {&checker}, .verify_each = true})
+                        .has_value();
+  if (kept && config.compiled) (void)checker.compiled(*module, diagnostics);
+  if (config.json) {
+    result.output += json_document(
+        "check", {{"dims", sizes_json(config)}, {"passes", json_array(checker.rows_json())}});
+  } else {
+    result.output += checker.table();
+  }
 }
 
 // Differences need f64: in f32 the error of a difference hides the error of a derivative.
@@ -44,6 +67,7 @@ void gradcheck_section(const Section& section, const OptConfig& config, Diagnost
   if (module == nullptr) return;
   const auto functions = chosen_functions(*module, config, diagnostics);
   if (!functions) return;
+  std::vector<std::string> rows;
   for (const ir::Function* function : *functions) {
     const Result<std::vector<LiteralPtr>> arguments = arguments_for(*function, config, diagnostics);
     if (!arguments || !all_f64(*function, diagnostics)) return;
@@ -53,12 +77,22 @@ void gradcheck_section(const Section& section, const OptConfig& config, Diagnost
       diagnostics.error("opt.interpret", format("@{}: {}", function->name, checked.error().text()));
       continue;
     }
-    result.output +=
-        format("  @{:<22} forward error {:<9.3g} reverse error {:<9.3g} {}\n", function->name,
-               checked->forward_error, checked->reverse_error, checked->passed ? "ok" : "WRONG");
+    rows.push_back(json_object({{"function", json_string(function->name)},
+                                {"forward_error", json_number(checked->forward_error)},
+                                {"reverse_error", json_number(checked->reverse_error)},
+                                {"passed", checked->passed ? "true" : "false"}}));
+    if (!config.json) {
+      result.output +=
+          format("  @{:<22} forward error {:<9.3g} reverse error {:<9.3g} {}\n", function->name,
+                 checked->forward_error, checked->reverse_error, checked->passed ? "ok" : "WRONG");
+    }
     if (!checked->passed) {
       diagnostics.error("gradcheck.mismatch", format("@{}: {}", function->name, checked->message));
     }
+  }
+  if (config.json) {
+    result.output +=
+        json_document("gradcheck", {{"dims", sizes_json(config)}, {"functions", json_array(rows)}});
   }
 }
 
@@ -66,9 +100,13 @@ template <class Body>
 OptResult for_each_section(const OptConfig& config, Body body) {
   OptResult result;
   for (const Section& section : read_input(config, result)) {
-    Diagnostics diagnostics;
-    body(section, config, diagnostics, result);
-    report(diagnostics, config, result);
+    const std::vector<OptConfig> sizes = each_size(config);
+    for (const OptConfig& one : sizes) {
+      if (sizes.size() > 1 && !config.json) result.output += sizes_text(one);
+      Diagnostics diagnostics;
+      body(section, one, diagnostics, result);
+      report(diagnostics, one, result);
+    }
   }
   return result;
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "codegen/driver/run.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "ir/text/print.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/tensor_text.hpp"
@@ -27,13 +29,13 @@ Checker::Checker(const ir::Module& module, const OptConfig& config) : config_(co
   }
 }
 
-Difference Checker::measure(const ir::Module& module) const {
+Difference Checker::measure(const ir::Module& module, const Engine& engine) const {
   Difference worst;
   for (const Baseline& baseline : baselines_) {
     const ir::Function* function = module.find(baseline.function);
     // A function that a pass removed or turned into a kernel has no result to compare.
     if (function == nullptr || function->kind != ir::FunctionKind::func) continue;
-    const auto results = ir::interpret(module, *function, baseline.arguments);
+    const auto results = engine(module, *function, baseline.arguments);
     if (!results)
       return {1, false, true, format("@{}: {}", baseline.function, results.error().text())};
     const Difference found = compare(baseline.results, *results, sense_, config_.rtol);
@@ -65,7 +67,8 @@ void Checker::widen_sense(const passes::RewriteEvent& event) {
 
 // The rewrite is about to happen, so the module shows what the one before it did.
 void Checker::rewritten(const passes::RewriteEvent& event) {
-  if (config_.per_rewrite && !found_ && rewrites_ != 0 && measure(*module_).differs) {
+  if (config_.per_rewrite && !found_ && rewrites_ != 0 &&
+      measure(*module_, ir::interpret).differs) {
     found_ = true;
     culprit_ = latest_;
   }
@@ -77,15 +80,38 @@ void Checker::rewritten(const passes::RewriteEvent& event) {
              rewrites_};
 }
 
-Result<> Checker::after_pass(const passes::PassEvent& event, passes::Changed,
-                             Diagnostics& diagnostics) {
-  const Difference found = measure(event.module);
-  const std::string name = event.step.text();
+void Checker::add_row(const std::string& step, const std::string& rewrites,
+                      const Difference& found) {
   const std::string verdict = found.differs     ? format("WRONG (rtol {})", config_.rtol)
                               : found.same_bits ? "same bits"
                                                 : "ok";
-  table_ += format("  {:<24} {:>6} rewrites   max error {:<9.3g} {}\n", name, rewrites_,
-                   found.error, verdict);
+  table_ +=
+      format("  {:<24} {:>15}   max error {:<9.3g} {}\n", step, rewrites, found.error, verdict);
+  rows_json_.push_back(json_object({{"step", json_string(step)},
+                                    {"rewrites", format("{}", rewrites_)},
+                                    {"max_error", json_number(found.error)},
+                                    {"same_bits", found.same_bits ? "true" : "false"},
+                                    {"differs", found.differs ? "true" : "false"}}));
+}
+
+Result<> Checker::compiled(const ir::Module& module, Diagnostics& diagnostics) {
+  rewrites_ = 0;
+  const Difference found = measure(module, [](const ir::Module& whole, const ir::Function& function,
+                                              std::span<const LiteralPtr> arguments) {
+    return codegen::run_compiled(whole, function.name, arguments);
+  });
+  add_row("compiled code", "", found);
+  if (!found.differs) return {};
+  diagnostics.error("check.miscompile", "compiled code gives other numbers than the interpreter")
+      .note(Location(), format("{} (seed {})", found.where, config_.seed));
+  return failure();
+}
+
+Result<> Checker::after_pass(const passes::PassEvent& event, passes::Changed,
+                             Diagnostics& diagnostics) {
+  const Difference found = measure(event.module, ir::interpret);
+  const std::string name = event.step.text();
+  add_row(name, format("{} rewrites", rewrites_), found);
   if (!found.differs) return {};
   if (!config_.per_rewrite || rewrites_ == 0) {
     diagnostics.error("check.miscompile", format("numbers change in pass '{}'", name))

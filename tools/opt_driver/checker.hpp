@@ -5,7 +5,8 @@
 // differs beyond the tolerance is the culprit.
 #pragma once
 
-#include <map>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ class Checker : public passes::Instrumentation {
   bool has_functions() const { return !baselines_.empty(); }
   const std::string& refusal() const { return refusal_; }  // why the last function was left out
   const std::string& table() const { return table_; }      // a line for each pass
+  const std::vector<std::string>& rows_json() const { return rows_json_; }  // the same as objects
+
+  // Compiles the module as it is and compares what the code gives.
+  Result<> compiled(const ir::Module& module, Diagnostics& diagnostics);
 
   void before_pass(const passes::PassEvent& event) override;
   void rewritten(const passes::RewriteEvent& event) override;
@@ -40,12 +45,17 @@ class Checker : public passes::Instrumentation {
     Location location;
     std::size_t number = 0;
   };
-  Difference measure(const ir::Module& module) const;
+  // What computes a function of a module: the interpreter, or compiled code.
+  using Engine = std::function<StatusOr<std::vector<LiteralPtr>>(
+      const ir::Module&, const ir::Function&, std::span<const LiteralPtr>)>;
+  Difference measure(const ir::Module& module, const Engine& engine) const;
+  void add_row(const std::string& step, const std::string& rewrites, const Difference& found);
   void widen_sense(const passes::RewriteEvent& event);
 
   const OptConfig& config_;
   std::vector<Baseline> baselines_;
   std::string refusal_, table_;
+  std::vector<std::string> rows_json_;
   const ir::Module* module_ = nullptr;          // while a pass runs
   passes::Tag sense_ = passes::Tag::same_bits;  // what the rewrites so far allow together
   std::size_t rewrites_ = 0;

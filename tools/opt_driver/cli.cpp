@@ -8,9 +8,10 @@
 #include "ir/support/suggest.hpp"
 
 namespace hyperion::tools {
-namespace {
 
-constexpr std::string_view kVersion = "hyperion-opt 0.1.0 (hir 1)\n";
+const std::string_view kOptVersion = "hyperion-opt " HYPERION_VERSION " (hir 1)";
+
+namespace {
 
 struct Subcommand {
   std::string_view name;
@@ -24,7 +25,8 @@ constexpr Subcommand kSubcommands[] = {
     {"check", OptCommand::check, "run passes, comparing what the functions compute after each"},
     {"gradcheck", OptCommand::gradcheck, "compare derivatives with differences"},
     {"emit", OptCommand::emit, "print the module as a later stage of the compiler sees it"},
-    {"list", OptCommand::list, "list ops, passes, rules, diagnostics or primitives"},
+    {"list", OptCommand::list,
+     "list ops, passes, phases, rules, diagnostics, primitives or targets"},
     {"explain", OptCommand::explain, "explain an op, a constraint, a diagnostic, a pass or a rule"},
     {"test", OptCommand::test, "run golden tests: files or folders of .hir with RUN lines"},
 };
@@ -43,7 +45,9 @@ void add_module_options(CLI::App& app, Raw& raw) {
   app.add_option("-p,--passes", raw.config.pipeline,
                  "the pipeline, such as 'canonicalize, fuse{max_ops=16}'");
   app.add_option("--stop-after", raw.config.stop_after, "stop after this pass or @phase");
-  app.add_option("--dims", raw.dims, "numbers for symbolic dimensions: n=4,m=8")
+  app.add_option("--dims", raw.dims,
+                 "numbers for symbolic dimensions: n=4,m=8; check and gradcheck take several sizes "
+                 "of each: n=1,7,4096")
       ->delimiter(',')
       ->allow_extra_args(false);
 }
@@ -63,11 +67,11 @@ void add_function_options(CLI::App& app, Raw& raw) {
 }
 
 void add_options(CLI::App& app, OptCommand command, Raw& raw) {
-  app.add_option("--format", raw.format, "of diagnostics and lists: text, json")
+  app.add_option("--format", raw.format, "of everything printed: text, json")
       ->check(CLI::IsMember({"text", "json"}));
   switch (command) {
     case OptCommand::emit:
-      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, cpp, llvm or asm");
+      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, plan, cpp, llvm or asm");
       app.add_option("--target", raw.config.target, "host, or a named CPU");
       app.add_flag("--fast", raw.config.fast, "also apply rules that hold only over the reals");
       add_module_options(app, raw);
@@ -93,6 +97,7 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
       add_module_options(app, raw);
       add_function_options(app, raw);
       app.add_option("--rtol", raw.config.rtol, "how far results may move");
+      app.add_flag("--compiled", raw.config.compiled, "compare what compiled code gives, too");
       app.add_flag("--per-rewrite", raw.config.per_rewrite, "name the rewrite, not only the pass");
       return;
     case OptCommand::list:
@@ -126,6 +131,32 @@ std::optional<OptResult> insert_default(std::vector<std::string>& arguments) {
   return std::nullopt;
 }
 
+// Words split at commas: `n=1`, `7`, `m=8` give n two sizes and m one. The message of a mistake, or
+// nothing.
+std::string read_dims(const std::vector<std::string>& words, OptConfig& config) {
+  std::string name;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals != std::string::npos) name = word.substr(0, equals);
+    std::int64_t value = 0;
+    const std::string number = equals == std::string::npos ? word : word.substr(equals + 1);
+    if (name.empty() || !CLI::detail::lexical_cast(number, value) || value < 0) {
+      return format("--dims takes name=number, got '{}'", word);
+    }
+    std::vector<std::int64_t>& sizes = config.dims[name];
+    if (equals != std::string::npos && !sizes.empty()) return format("--dims gives {} twice", name);
+    sizes.push_back(value);
+  }
+  const bool compares =
+      config.command == OptCommand::check || config.command == OptCommand::gradcheck;
+  for (const auto& [dimension, sizes] : config.dims) {
+    if (sizes.size() == 1 || compares) continue;
+    return format("only check and gradcheck take several sizes, and --dims gives {} {} of them",
+                  dimension, sizes.size());
+  }
+  return {};
+}
+
 std::variant<OptConfig, OptResult> finish(Raw raw) {
   OptConfig& config = raw.config;
   config.print_each = raw.print == "all"       ? PrintEach::all
@@ -133,14 +164,8 @@ std::variant<OptConfig, OptResult> finish(Raw raw) {
                                                : PrintEach::nothing;
   config.json = raw.format == "json";
   config.locations = !raw.no_locations;
-  for (const std::string& text : raw.dims) {
-    const std::size_t equals = text.find('=');
-    std::int64_t value = 0;
-    if (equals == std::string::npos || !CLI::detail::lexical_cast(text.substr(equals + 1), value) ||
-        value < 0) {
-      return OptResult{kExitUsage, "", format("error: --dims takes name=number, got '{}'\n", text)};
-    }
-    config.dims[text.substr(0, equals)] = value;
+  if (const std::string mistake = read_dims(raw.dims, config); !mistake.empty()) {
+    return OptResult{kExitUsage, "", format("error: {}\n", mistake)};
   }
   return config;
 }
@@ -149,8 +174,9 @@ std::variant<OptConfig, OptResult> finish(Raw raw) {
 
 std::variant<OptConfig, OptResult> parse_command_line(std::vector<std::string> arguments) {
   if (!arguments.empty() && arguments[0] == "--version")
-    return OptResult{kExitGood, std::string(kVersion), ""};
+    return OptResult{kExitGood, std::string(kOptVersion) + "\n", ""};
   if (std::optional<OptResult> answer = insert_default(arguments)) return *answer;
+  const std::vector<std::string> words = arguments;
   CLI::App app("hyperion-opt: see, run, check and explain what the compiler does to a module.",
                "hyperion-opt");
   app.require_subcommand(1);
@@ -174,7 +200,11 @@ std::variant<OptConfig, OptResult> parse_command_line(std::vector<std::string> a
                      format("error: {}\n  hint: hyperion-opt --help\n", error.what())};
   }
   for (std::size_t k = 0; k < raws.size(); ++k) {
-    if (apps[k]->parsed()) return finish(raws[k]);
+    if (!apps[k]->parsed()) continue;
+    raws[k].config.words = words;
+    // The input comes first where there is one; a reproducer holds it itself.
+    std::erase(raws[k].config.words, raws[k].config.input);
+    return finish(raws[k]);
   }
   return OptResult{kExitUsage, "", app.help()};
 }

@@ -2,12 +2,14 @@
 // drift.
 #include <algorithm>
 
+#include "codegen/llvm/target.hpp"
 #include "ir/logic/scalar_program.hpp"
 #include "ir/op_definition.hpp"
 #include "ir/support/format.hpp"
-#include "ir/support/quote.hpp"
+#include "ir/support/json.hpp"
 #include "ir/support/suggest.hpp"
 #include "ir/text/print.hpp"
+#include "passes/pipelines.hpp"
 #include "passes/simplify/rule.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/example.hpp"
@@ -73,15 +75,46 @@ std::vector<Row> list_primitives() {
   return rows;
 }
 
+// Of the default pipeline: the places that --stop-after and plugins name.
+std::vector<Row> list_phases() {
+  std::vector<Row> rows;
+  std::vector<std::string> passes;
+  const passes::Pipeline pipeline = passes::strict_pipeline();
+  for (const passes::Step& step : pipeline.steps()) {
+    if (!step.is_phase()) {
+      passes.emplace_back(step.pass->name);
+      continue;
+    }
+    rows.push_back(
+        {"@" + step.phase, "",
+         passes.empty() ? "before the first pass" : format("after {}", fmt::join(passes, ", "))});
+    passes.clear();
+  }
+  return rows;
+}
+
+std::vector<Row> list_targets() {
+  std::vector<Row> rows;
+  for (std::string_view name : codegen::target_names()) {
+    const codegen::CpuTarget target = *codegen::named_target(name);
+    rows.push_back({std::string(name), format("{}-bit vectors", target.vector_bits),
+                    format("{}, {}", target.triple, target.cpu)});
+  }
+  return rows;
+}
+
 struct Listing {
   std::string_view subject;
   std::vector<Row> (*rows)();
+  bool has_pages = false;  // `explain` knows the names
 };
-constexpr Listing kListings[] = {{"ops", list_ops},
-                                 {"passes", list_passes},
-                                 {"rules", list_rules},
-                                 {"diagnostics", list_diagnostics},
-                                 {"primitives", list_primitives}};
+constexpr Listing kListings[] = {{"ops", list_ops, true},
+                                 {"passes", list_passes, true},
+                                 {"phases", list_phases},
+                                 {"rules", list_rules, true},
+                                 {"diagnostics", list_diagnostics, true},
+                                 {"primitives", list_primitives},
+                                 {"targets", list_targets}};
 
 std::string aligned(const std::vector<Row>& rows) {
   std::size_t name = 0, detail = 0;
@@ -98,13 +131,14 @@ std::string aligned(const std::vector<Row>& rows) {
   return out;
 }
 
-std::string json(const std::vector<Row>& rows) {
-  std::string out = "[";
+std::string json(std::string_view subject, const std::vector<Row>& rows) {
+  std::vector<std::string> objects;
   for (const Row& row : rows) {
-    out += format("{}\n  {{\"name\": {}, \"detail\": {}, \"doc\": {}}}", out.size() == 1 ? "" : ",",
-                  quoted(row.name), quoted(row.detail), quoted(row.doc));
+    objects.push_back(json_object({{"name", json_string(row.name)},
+                                   {"detail", json_string(row.detail)},
+                                   {"doc", json_string(row.doc)}}));
   }
-  return out + "\n]\n";
+  return json_document("list", {{"subject", json_string(subject)}, {"rows", json_array(objects)}});
 }
 
 std::string_view kind_name(ir::AttributeKind kind) {
@@ -219,7 +253,7 @@ OptResult list_command(const OptConfig& config) {
   for (const Listing& listing : kListings) {
     if (listing.subject == config.subject) {
       const std::vector<Row> rows = listing.rows();
-      return {kExitGood, config.json ? json(rows) : aligned(rows), ""};
+      return {kExitGood, config.json ? json(listing.subject, rows) : aligned(rows), ""};
     }
     known.push_back(listing.subject);
   }
@@ -230,16 +264,22 @@ OptResult list_command(const OptConfig& config) {
 
 OptResult explain_command(const OptConfig& config) {
   std::string text = page(config.subject);
+  if (!text.empty() && config.json) {
+    text = json_document("explain",
+                         {{"name", json_string(config.subject)}, {"page", json_string(text)}});
+  }
   if (!text.empty()) return {kExitGood, std::move(text), ""};
   std::vector<std::string> names;
+  std::vector<std::string_view> listings;
   for (const Listing& listing : kListings) {
+    if (!listing.has_pages) continue;
+    listings.push_back(listing.subject);
     for (Row& row : listing.rows()) names.push_back(std::move(row.name));
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
   return {kExitUsage, "",
-          format("error: nothing is called '{}'{}\n  hint: hyperion-opt list "
-                 "ops|passes|diagnostics|primitives\n",
-                 config.subject, did_you_mean(config.subject, known))};
+          format("error: nothing is called '{}'{}\n  hint: hyperion-opt list {}\n", config.subject,
+                 did_you_mean(config.subject, known), fmt::join(listings, "|"))};
 }
 
 }  // namespace hyperion::tools

@@ -143,6 +143,16 @@ std::string check_run(GoldenTest& test, GoldenTest::Run& run, bool update) {
 
 }  // namespace
 
+std::string golden_command(const OptConfig& config) {
+  std::string out(kRun.substr(0, kRun.size() - 1));
+  for (const std::string& word : config.words) {
+    const bool is_plain = word.find_first_of(" '\"") == std::string::npos && !word.empty();
+    const char quote = word.find('\'') == std::string::npos ? '\'' : '"';
+    out += is_plain ? " " + word : format(" {0}{1}{0}", quote, word);
+  }
+  return out;
+}
+
 GoldenTest read_golden(std::string name, const std::string& text) {
   GoldenTest test{.name = std::move(name), .input = {}, .runs = {}};
   std::size_t block = 0;  // how many EXPECT lines have been seen

@@ -78,12 +78,26 @@ std::unique_ptr<ir::Module> load(const Section& section, Diagnostics& diagnostic
   return std::move(*module);
 }
 
+std::vector<OptConfig> each_size(const OptConfig& config) {
+  std::vector<OptConfig> out{config};
+  for (const auto& [name, values] : config.dims) {
+    std::vector<OptConfig> wider;
+    for (const OptConfig& one : out) {
+      for (std::int64_t value : values) wider.push_back(one), wider.back().dims[name] = {value};
+    }
+    out = std::move(wider);
+  }
+  return out;
+}
+
 std::unique_ptr<ir::Module> load_static(const Section& section, const OptConfig& config,
                                         Diagnostics& diagnostics) {
   std::unique_ptr<ir::Module> module = load(section, diagnostics);
   if (module == nullptr || config.dims.empty()) return module;
+  std::map<std::string, std::int64_t> sizes;
+  for (const auto& [name, values] : config.dims) sizes[name] = values.at(0);
   passes::PassContext context{.diagnostics = diagnostics, .pass = "specialize"};
-  return passes::specialize(*module, config.dims, context) ? std::move(module) : nullptr;
+  return passes::specialize(*module, sizes, context) ? std::move(module) : nullptr;
 }
 
 void report(const Diagnostics& diagnostics, const OptConfig& config, OptResult& result) {

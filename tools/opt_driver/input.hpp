@@ -27,9 +27,14 @@ std::vector<Section> read_input(const OptConfig& config, OptResult& result);
 // The module of one section, parsed and verified; null after reporting.
 std::unique_ptr<ir::Module> load(const Section& section, Diagnostics& diagnostics);
 
-// The same with numbers for symbolic dimensions, where `config` gives any.
+// The same with numbers for symbolic dimensions, where `config` gives any: the first, if there are
+// several.
 std::unique_ptr<ir::Module> load_static(const Section& section, const OptConfig& config,
                                         Diagnostics& diagnostics);
+
+// `config` once for each combination of the sizes that it gives dimensions; itself when it gives
+// none.
+std::vector<OptConfig> each_size(const OptConfig& config);
 
 // Adds the reports as text or JSON, and sets the exit code if any is an error.
 void report(const Diagnostics& diagnostics, const OptConfig& config, OptResult& result);

@@ -1,6 +1,7 @@
 // interpret_command.cpp: `interpret`: what a function computes, on given or random arguments.
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "ir/support/suggest.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/input.hpp"
@@ -27,6 +28,13 @@ void interpret_function(const ir::Module& module, const ir::Function& function,
   }
   for (std::size_t k = 0; k < values->size(); ++k) {
     const Literal& value = *(*values)[k];
+    if (config.json) {
+      result.output += json_document("interpret", {{"function", json_string(function.name)},
+                                                   {"result", format("{}", k)},
+                                                   {"type", json_string(value.type().text())},
+                                                   {"elements", elements_json(value)}});
+      continue;
+    }
     const std::string head = format("@{} result {}: {}", function.name, k, value.type().text());
     result.output +=
         format("{} ={}{}\n", head, value.type().rank() > 1 ? "\n" : " ", tensor_text(value));

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hyperion::tools {
@@ -21,6 +22,9 @@ inline constexpr int kExitAnswerIsNo = 1;  // errors, a mismatch, a difference
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitUnreadable = 3;  // a file or plugin
 inline constexpr int kExitInternal = 70;
+
+// "hyperion-opt 0.1.0 (hir 1)"
+extern const std::string_view kOptVersion;
 
 enum class OptCommand : std::uint8_t {
   run,
@@ -48,15 +52,18 @@ struct OptConfig {
   bool locations = true;  // how modules print
   bool defaults = false;
   bool users = false;
-  bool json = false;  // diagnostics and lists
+  bool json = false;  // everything printed is JSON documents (ir/support/json.hpp)
 
-  std::string function;                      // @name; empty: every func without symbolic dimensions
-  std::vector<std::string> arguments;        // elements as in `constant`; missing ones are random
-  std::map<std::string, std::int64_t> dims;  // of symbolic dimensions
+  std::string function;                // @name; empty: every func without symbolic dimensions
+  std::vector<std::string> arguments;  // elements as in `constant`; missing ones are random
+  // Of symbolic dimensions. Commands that compare numbers run with each of several sizes, the
+  // others take one.
+  std::map<std::string, std::vector<std::int64_t>> dims;
   std::uint64_t seed = 0;
   double rtol = 1e-5;
   bool per_rewrite = false;
-  int order = 1;  // gradcheck
+  bool compiled = false;  // check the compiled code too
+  int order = 1;          // gradcheck
 
   std::string emit_as = "hir";
   std::string target = "host";
@@ -64,6 +71,8 @@ struct OptConfig {
   std::string subject;             // of list and explain
   std::vector<std::string> paths;  // of test
   bool update = false;
+
+  std::vector<std::string> words;  // the command line without program and input, for reproducers
 };
 
 struct OptResult {

@@ -2,34 +2,15 @@
 #include <algorithm>
 
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "ir/support/suggest.hpp"
 #include "ir/text/print.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/input.hpp"
+#include "tools/opt_driver/pass_report.hpp"
 
 namespace hyperion::tools {
 namespace {
-
-// Prints the module after each pass, or each pass that changed it, to the messages.
-class StepPrinter : public passes::Instrumentation {
- public:
-  StepPrinter(const OptConfig& config, std::string& out) : config_(config), out_(out) {}
-
-  Result<> after_pass(const passes::PassEvent& event, passes::Changed changed,
-                      Diagnostics&) override {
-    const bool is_changed = changed == passes::Changed::yes;
-    if (config_.print_each == PrintEach::nothing) return {};
-    out_ += format("// after {}{}\n", event.step.text(), is_changed ? "" : " (unchanged)");
-    if (is_changed || config_.print_each == PrintEach::all) {
-      out_ += ir::print(event.module, {.locations = config_.locations});
-    }
-    return {};
-  }
-
- private:
-  const OptConfig& config_;
-  std::string& out_;
-};
 
 // Runs the pipeline over one module; its text goes to the output.
 void run_section(const Section& section, const OptConfig& config, OptResult& result) {
@@ -38,20 +19,33 @@ void run_section(const Section& section, const OptConfig& config, OptResult& res
   if (module == nullptr) return report(diagnostics, config, result);
   const Result<passes::Pipeline> pipeline = parse_pipeline(config, diagnostics);
   if (!pipeline) return report(diagnostics, config, result);
-  StepPrinter printer(config, result.messages);
-  passes::Timing timing;
+  PassReport passes(config);
   const Result<passes::Changed> done =
       passes::run(*pipeline, *module, diagnostics,
-                  {.instrumentations = {&printer, &timing}, .verify_each = true});
+                  {.instrumentations = passes.instrumentations(), .verify_each = true});
   report(diagnostics, config, result);
-  if (config.timing) result.messages += timing.table();
-  if (!done) return;
-  if (!result.output.empty()) result.output += "// -----\n";
-  result.output += ir::print(
-      *module, {.locations = config.locations, .defaults = config.defaults, .users = config.users});
+  result.messages += passes.text();
+  if (done) add_text("hir", module_text(*module, config), config, result);
 }
 
 }  // namespace
+
+std::string module_text(const ir::Module& module, const OptConfig& config) {
+  return ir::print(
+      module, {.locations = config.locations, .defaults = config.defaults, .users = config.users});
+}
+
+void add_text(std::string_view form, const std::string& text, const OptConfig& config,
+              OptResult& result) {
+  if (config.json) {
+    result.output +=
+        json_document("emit", {{"form", json_string(form)}, {"text", json_string(text)}});
+    return;
+  }
+  const bool is_module = text.starts_with("hyperion ");
+  if (is_module && !result.output.empty()) result.output += "// -----\n";
+  result.output += text;
+}
 
 Result<passes::Pipeline> parse_pipeline(const OptConfig& config, Diagnostics& diagnostics) {
   // The pipeline is a text of its own, so messages quote it instead of the module.

@@ -1,9 +1,11 @@
 #include "tools/opt_driver/tensor_text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "ir/text/element_text.hpp"
 #include "ir/text/parse.hpp"
 
@@ -89,6 +91,20 @@ std::string tensor_text(const Literal& tensor) {
   }
   if (count > kShownElements) out += format(", ... {} elements", count);
   return out + std::string(static_cast<std::size_t>(rank), ']');
+}
+
+std::string elements_json(const Literal& tensor) {
+  const DType dtype = tensor.type().dtype();
+  std::string out = "[";
+  for (std::int64_t i = 0; i < tensor.type().element_count(); ++i) {
+    const auto element = tensor.element(i);
+    const std::string text = ir::element_text(dtype, element.data());
+    const bool is_number =
+        !is_complex(dtype) &&
+        (!is_floating(dtype) || std::isfinite(element_to_double(dtype, element.data())));
+    out += (i == 0 ? "" : ", ") + (is_number ? text : json_string(text));
+  }
+  return out + "]";
 }
 
 }  // namespace hyperion::tools

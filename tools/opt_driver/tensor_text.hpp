@@ -23,5 +23,7 @@ Result<std::vector<LiteralPtr>> arguments_for(const ir::Function& function, cons
 // kShownElements.
 inline constexpr std::int64_t kShownElements = 1000;
 std::string tensor_text(const Literal& tensor);
+// All elements in row-major order, as one JSON array; what is no JSON number is a string.
+std::string elements_json(const Literal& tensor);
 
 }  // namespace hyperion::tools

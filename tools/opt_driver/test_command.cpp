@@ -4,6 +4,7 @@
 
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 #include "tools/opt_driver/commands.hpp"
 #include "tools/opt_driver/golden.hpp"
 
@@ -36,7 +37,11 @@ StatusOr<std::vector<std::string>> golden_files(const std::vector<std::string>& 
 // tests lie.
 std::string shown_name(const std::string& path) { return fs::path(path).filename().string(); }
 
-void test_file(const std::string& path, bool update, OptResult& result) {
+struct Outcome {
+  std::vector<std::string> failed, updated;  // JSON objects and strings
+};
+
+void test_file(const std::string& path, bool update, OptResult& result, Outcome& outcome) {
   const auto bytes = read_file(path);
   if (!bytes) {
     result.messages += format("error: {}\n", bytes.error().text());
@@ -48,11 +53,14 @@ void test_file(const std::string& path, bool update, OptResult& result) {
   const std::string defects = run_golden(test, update);
   if (!defects.empty()) {
     result.output += format("FAILED {}\n{}", path, defects);
+    outcome.failed.push_back(
+        json_object({{"file", json_string(path)}, {"defects", json_string(defects)}}));
     result.exit_code = kExitAnswerIsNo;
   }
   const std::string updated = write_golden(test);
   if (!update || updated == text) return;
   const auto written = write_file_atomically(path, std::as_bytes(std::span(updated)));
+  if (written) outcome.updated.push_back(json_string(path));
   result.output +=
       written ? format("updated {}\n", path) : format("error: {}\n", written.error().text());
 }
@@ -63,13 +71,14 @@ OptResult test_command(const OptConfig& config) {
   const auto files = golden_files(config.paths);
   if (!files) return {kExitUnreadable, "", format("error: {}\n", files.error().text())};
   OptResult result;
-  std::size_t failed = 0;
-  for (const std::string& path : *files) {
-    const std::size_t before = result.output.size();
-    test_file(path, config.update, result);
-    failed += result.output.find("FAILED", before) != std::string::npos;
+  Outcome outcome;
+  for (const std::string& path : *files) test_file(path, config.update, result, outcome);
+  result.output += format("{} golden tests, {} failed\n", files->size(), outcome.failed.size());
+  if (config.json) {
+    result.output = json_document("test", {{"files", format("{}", files->size())},
+                                           {"failed", json_array(outcome.failed)},
+                                           {"updated", json_array(outcome.updated)}});
   }
-  result.output += format("{} golden tests, {} failed\n", files->size(), failed);
   if (files->empty()) result.exit_code = kExitAnswerIsNo;
   return result;
 }

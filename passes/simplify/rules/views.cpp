@@ -16,7 +16,7 @@ rule broadcast.identity : B    broadcast(%x) {shape = s, dims = d} => %x    if s
 rule broadcast.compose : B     broadcast(broadcast(%x) {shape = s, dims = d}) {shape = t, dims = e} => broadcast(%x) {shape = t, dims = compose(e, d)}
 rule broadcast.units : B       broadcast(%x) {shape = s, dims = d} => reshape(%x) {shape = s}    if same_count(%x, %root)
 rule broadcast.splat : B       broadcast(%c) {shape = s, dims = d} => like(%c, %root)    if splat(%c)
-rule broadcast.transposed : B  transpose(broadcast(%x) {shape = s, dims = d}) {permutation = p} => broadcast(%x) {shape = gather(s, p), dims = transposed_dims(d, p)}
+rule broadcast.transposed : B  transpose(broadcast(%x) {shape = s, dims = d}) {permutation = p} => broadcast(transpose(%x) {permutation = transposed_order(d, p)}) {shape = gather(s, p), dims = transposed_dims(d, p)}
 rule slice.identity : B        slice(%x) {starts = a, limits = b, strides = s} => %x    if same_type(%x, %root)
 rule slice.compose : B         slice(slice(%x) {starts = a, limits = b, strides = s}) {starts = c, limits = d, strides = t} => slice(%x) {starts = plus(a, times(c, s)), limits = slice_limits(a, s, c, d, t), strides = times(s, t)}
 rule slice.transposed : B      slice(transpose(%x) {permutation = p}) {starts = a, limits = b, strides = s} => transpose(slice(%x) {starts = gather(a, inverse(p)), limits = gather(b, inverse(p)), strides = gather(s, inverse(p))}) {permutation = p}

@@ -89,10 +89,10 @@ std::optional<double> Row::ratio() const {
 
 void Report::add(Row row) {
   if (rows_.empty() || rows_.back().suite != row.suite) {
-    std::printf("\n%-26s %-22s %7s %10s %-8s %10s  %5s  %s\n", row.suite.c_str(), "shape",
+    std::printf("\n%-32s %-24s %7s %10s %-8s %10s  %5s  %s\n", row.suite.c_str(), "shape",
                 "threads", "hyperion", "", "peer", "ratio", "");
   }
-  std::printf("%-26s %-22s %7d %10.2f %-8s %10s  %5s  %s\n", row.name.c_str(), row.shape.c_str(),
+  std::printf("%-32s %-24s %7d %10.2f %-8s %10s  %5s  %s\n", row.name.c_str(), row.shape.c_str(),
               row.threads, row.median, row.unit.c_str(), number_or_dash(row.peer_median, 2).c_str(),
               number_or_dash(row.ratio(), 2).c_str(), row.peer.c_str());
   std::fflush(stdout);
@@ -105,6 +105,23 @@ StatusOr<> Report::write_json(const std::string& path) const {
     text += "  " + json_row(rows_[i]) + (i + 1 < rows_.size() ? ",\n" : "\n");
   }
   text += "]\n";
+  return write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+StatusOr<> Report::write_markdown(const std::string& path, const std::string& machine) const {
+  std::string text = "Machine: " + machine + ".\n";
+  const Row* above = nullptr;
+  for (const Row& row : rows_) {
+    if (above == nullptr || above->suite != row.suite || above->threads != row.threads) {
+      text += format("\n| {}, {} thread{} | shape | Hyperion | | peer | ratio | |\n", row.suite,
+                     row.threads, row.threads == 1 ? "" : "s");
+      text += "| --- | --- | ---: | --- | ---: | ---: | --- |\n";
+    }
+    text += format("| {} | {} | {:.2f} | {} | {} | {} | {} |\n", row.name, row.shape, row.median,
+                   row.unit, number_or_dash(row.peer_median, 2), number_or_dash(row.ratio(), 2),
+                   row.peer);
+    above = &row;
+  }
   return write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 

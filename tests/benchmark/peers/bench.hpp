@@ -55,7 +55,7 @@ struct Row {
   std::string device = "cpu";
   int threads = 1;
   double median = 0;  // ours
-  std::string unit;   // "GFLOP/s", "GB/s": more is better; "ms", "us", "s": less is
+  std::string unit;   // "GFLOP/s", "GB/s": more is better; "ms", "ns", "ulp": less is
   std::string peer;   // "oneDNN 2.6.3"; "peer absent" when there is none here
   std::optional<double> peer_median;
 
@@ -69,6 +69,9 @@ class Report {
   void add(Row row);
   // One array of objects with the fields of Row and `ratio`; absent figures are null. Atomic.
   StatusOr<> write_json(const std::string& path) const;
+  // The tables of docs/performance/cpu.md: one for each suite and number of threads, after a line
+  // that names the machine. Atomic.
+  StatusOr<> write_markdown(const std::string& path, const std::string& machine) const;
   const std::vector<Row>& rows() const { return rows_; }
 
  private:

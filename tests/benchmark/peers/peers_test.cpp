@@ -227,5 +227,34 @@ TEST(Bench, JsonHasTheFieldsOfARow) {
 )");
 }
 
+TEST(Bench, MarkdownHasATableForEachSuiteAndNumberOfThreads) {
+  const testing_support::TempFolder folder;
+  Report report;
+  const Row row{.suite = "matmul",
+                .name = "sgemm",
+                .shape = "2x2x2",
+                .median = 3,
+                .unit = "GFLOP/s",
+                .peer = "oneDNN",
+                .peer_median = 2};
+  report.add(row);
+  Row threaded = row;
+  threaded.threads = 2, threaded.peer = "peer absent", threaded.peer_median = std::nullopt;
+  report.add(threaded);
+  ASSERT_TRUE(report.write_markdown(folder.path("rows.md"), "a machine"));
+  std::stringstream text;
+  text << std::ifstream(folder.path("rows.md")).rdbuf();
+  EXPECT_EQ(text.str(), R"(Machine: a machine.
+
+| matmul, 1 thread | shape | Hyperion | | peer | ratio | |
+| --- | --- | ---: | --- | ---: | ---: | --- |
+| sgemm | 2x2x2 | 3.00 | GFLOP/s | 2.00 | 1.50 | oneDNN |
+
+| matmul, 2 threads | shape | Hyperion | | peer | ratio | |
+| --- | --- | ---: | --- | ---: | ---: | --- |
+| sgemm | 2x2x2 | 3.00 | GFLOP/s | - | - | peer absent |
+)");
+}
+
 }  // namespace
 }  // namespace hyperion::benchmark
