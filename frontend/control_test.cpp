@@ -53,7 +53,7 @@ TEST(ControlTest, LoopsHaveForwardDerivativesOnly) {
   const auto expect_refusal = [](const std::string& text) {
     EXPECT_TRUE(text.starts_with("frontend/control_test.cpp:<line>: error: the function has no reverse mode: while ("))
         << text;
-    EXPECT_TRUE(text.ends_with("has forward derivatives only [transform.reverse]\n  hint: use jvp or jacobian(f, true), or a "
+    EXPECT_TRUE(text.ends_with("cannot be turned around [transform.reverse]\n  hint: use jvp or jacobian(f, true), or a "
                                "scan where the number of steps is known"))
         << text;
   };

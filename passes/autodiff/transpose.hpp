@@ -10,6 +10,7 @@
 #include <string>
 
 #include "ir/module.hpp"
+#include "passes/pass.hpp"
 #include "passes/selection.hpp"
 
 namespace hyperion::passes {
@@ -20,8 +21,10 @@ struct Irreversible {
   std::string op;
   Location location;
 
-  std::string text() const;  // "while (net.cpp:12:3) has forward derivatives only"
+  std::string text() const;  // "while (net.cpp:12:3) cannot be turned around"
 };
+// As the diagnostic pass.reverse.
+void report(const Irreversible& irreversible, PassContext& context);
 
 // Which results depend on the linear parameters.
 Selection linear_results(const ir::Function& f, const Selection& linear);

@@ -3,6 +3,7 @@
 #include "passes/autodiff/derivatives.hpp"
 #include "passes/function_copy.hpp"
 #include "passes/simplify/dce.hpp"
+#include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
 
@@ -50,6 +51,21 @@ Function& vjp(ir::Module& module, const Function& f, const Selection& wrt, std::
   const auto reverse = try_vjp(module, f, wrt, std::move(name));
   HYP_CHECK(reverse.has_value(), reverse.error().text());
   return **reverse;
+}
+
+PassDefinition pass_vjp() {
+  return {.name = "vjp",
+          .doc = "Adds a func's reverse mode: the func, then the cotangents of its parameters.",
+          .options = transform_options("wrt", "numbers of the parameters that get cotangents, separated by spaces; empty: all that are floating",
+                                       "of the new func; empty: @NAME_vjp"),
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const auto may_select = [](Type type) { return is_floating(type.dtype()); };
+            HYP_TRY(const Transformed made, read_transform(module, options, "wrt", may_select, context));
+            const auto reverse = try_vjp(module, *made.function, made.selection, made.name);
+            if (reverse) return Changed::yes;
+            report(reverse.error(), context);
+            return failure();
+          }};
 }
 
 }  // namespace hyperion::passes
