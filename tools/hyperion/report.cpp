@@ -75,6 +75,15 @@ std::string json_report(const TrainOptions& options, const Progress& progress,
   return text + "]\n}\n";
 }
 
+std::string profile_summary(const std::string& path, const runtime::Capture& capture) {
+  std::string text = format("\ntrace: {}, {} records", path, capture.records.size());
+  if (capture.dropped != 0) {
+    text += format("; {} more did not fit: the trace ends before the run, train fewer epochs",
+                   capture.dropped);
+  }
+  return text;
+}
+
 void write_text(const std::string& path, const std::string& text) {
   value_or_throw(write_file_atomically(path, std::as_bytes(std::span(text))));
 }

@@ -9,6 +9,7 @@
 #include "frontend/engine.hpp"
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
+#include "runtime/cache.hpp"
 #include "runtime/trace_writer.hpp"
 #include "tools/hyperion/commands.hpp"
 #include "tools/hyperion/loss_curve.hpp"
@@ -49,6 +50,17 @@ void require_folder_of(const std::string& path) {
   if (std::filesystem::is_directory(folder)) return;
   throw Error(Status{Code::not_found, "there is no folder to write this file to", path,
                      "create " + folder.string() + " first"});
+}
+
+// Where the loss curve goes: where it is asked for, else beside what else is kept of the run, else
+// where this user's programs keep things. Empty: nowhere.
+std::string curve_path(const TrainOptions& options) {
+  namespace fs = std::filesystem;
+  if (!options.svg.empty()) return options.svg;
+  if (!options.json.empty()) return fs::path(options.json).replace_extension(".svg").string();
+  const std::string folder =
+      options.checkpoint.empty() ? runtime::default_cache_folder() : options.checkpoint;
+  return fs::is_directory(folder) ? (fs::path(folder) / "loss.svg").string() : std::string();
 }
 
 class TrainRun {
@@ -187,14 +199,13 @@ double TrainRun::steps() {
 }
 
 void TrainRun::write_files(const RunReport& report) const {
-  const std::string svg = svg_curve(progress_.losses, format("{}: training loss", options_.model));
   if (!options_.json.empty()) {
     write_text(options_.json, json_report(options_, progress_, report));
-    write_text(std::filesystem::path(options_.json).replace_extension(".svg").string(), svg);
   }
-  if (!options_.checkpoint.empty()) {
-    write_text((std::filesystem::path(options_.checkpoint) / "loss.svg").string(), svg);
-  }
+  const std::string path = curve_path(options_);
+  if (path.empty()) return;
+  write_text(path, svg_curve(progress_.losses, format("{}: training loss", options_.model)));
+  std::puts(format("\nloss curve: {}", path).c_str());
 }
 
 void TrainRun::report(double images_per_second) {
@@ -223,6 +234,7 @@ void TrainRun::report(double images_per_second) {
 void TrainRun::run() {
   require_folder_of(options_.json);
   require_folder_of(options_.profile);
+  require_folder_of(options_.svg);
   runtime::Profiler& profiler = frontend::instance()->profiler();
   if (!options_.profile.empty()) profiler.start_capture();
   double images_per_second = 0;
@@ -235,7 +247,9 @@ void TrainRun::run() {
   }
   report(images_per_second);
   if (!options_.profile.empty()) {
-    value_or_throw(runtime::write_perfetto_trace(options_.profile, profiler.stop_capture()));
+    const runtime::Capture capture = profiler.stop_capture();
+    value_or_throw(runtime::write_perfetto_trace(options_.profile, capture));
+    std::puts(profile_summary(options_.profile, capture).c_str());
     std::fputs(("\n" + runtime::profile_table(profiler.totals(), "launch", 12)).c_str(), stdout);
   }
   std::puts(format("\ntest accuracy {:.2f}%", 100 * progress_.epochs.back().test_accuracy).c_str());
