@@ -39,7 +39,7 @@ TEST(HyperionTest, NothingIsCompiledOrAllocatedOnceTraining) {
   const Outcome outcome = run(folder, small_training({"--json", json}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_NE(contents(json).find("\"compiled_after_first_step\": 0, "
-                                "\"system_allocations_after_first_epoch\": 0"),
+                                "\"system_allocations_after_first_step\": 0"),
             std::string::npos)
       << contents(json);
 }

@@ -93,7 +93,7 @@ class TrainRun {
   TimeSpent time_;
   double session_seconds_ = 0;  // recording, compiling and running together
   std::uint64_t programs_after_first_step_ = 0;
-  std::uint64_t allocations_after_first_epoch_ = 0;
+  std::uint64_t allocations_after_first_step_ = 0;
 };
 
 void TrainRun::open_data() {
@@ -169,7 +169,6 @@ void TrainRun::end_epoch(ProgressLine& line) {
       100 * record.test_accuracy, line.images_per_second()));
   progress_.epochs.push_back(record);
   progress_.right = 0;
-  if (allocations_after_first_epoch_ == 0) allocations_after_first_epoch_ = system_allocations();
 }
 
 double TrainRun::steps() {
@@ -185,7 +184,10 @@ double TrainRun::steps() {
       const Stopwatch watch(session_seconds_);
       result = session_->step(*batch);
     }
-    if (programs_after_first_step_ == 0) programs_after_first_step_ = programs_loaded();
+    if (programs_after_first_step_ == 0) {
+      programs_after_first_step_ = programs_loaded();
+      allocations_after_first_step_ = system_allocations();
+    }
     progress_.losses.push_back(result.loss);
     progress_.right += std::lround(result.accuracy * static_cast<float>(batch->size));
     progress_.position = batch->after;
@@ -221,7 +223,7 @@ void TrainRun::report(double images_per_second) {
                    .images_per_second = images_per_second};
   if (programs_after_first_step_ > 0) {
     report.after_first_step = {programs_loaded() - programs_after_first_step_,
-                               system_allocations() - allocations_after_first_epoch_};
+                               system_allocations() - allocations_after_first_step_};
   }
   report.time.compile = engine.load_seconds;
   report.time.run = engine.run_seconds;
