@@ -284,6 +284,7 @@ std::vector<Violation> composite_violations() {
       {"dropout.c1", {"i32[2]", "u32[2]"}, {}},
       {"dropout.c2", {"f32[2]", "u32[3]"}, {}},
       {"dropout.c3", {"f32[2]", "u32[2]"}, {{"rate", -0.5}}},
+      {"dropout.c4", {"f32[n]", "u32[2]"}, {}},
       {"embedding.c1", {"f32[2]", "i32[2]"}, {}},
       {"embedding.c2", {"f32[2,3]", "f32[2]"}, {}},
       {"embedding.c3", {"f32[2,3]", "i32[1,1,1,1,1,1,1,1]"}, {}},
