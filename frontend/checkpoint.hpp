@@ -1,6 +1,6 @@
 // checkpoint.hpp: trees of tensors in safetensors files, for exact resume.
 //
-//   checkpoints::save(path, std::pair(model, state), {.metadata = {{"epoch", "3"}}});
+//   checkpoints::save(path, std::pair(model, state), {{"epoch", "3"}});
 //   auto [model, state] = checkpoints::load(path, std::pair(model, state));     // shapes and types must fit
 //
 // A tensor is saved under its name in the tree ("0.first.weight"); two names of one tensor are saved once. Keys, step

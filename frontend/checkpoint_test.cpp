@@ -60,7 +60,8 @@ TEST(CheckpointTest, NamesAreThoseOfTheTree) {
   EXPECT_EQ(tree::names(start()),
             (std::vector<std::string>{"layer.weight", "layer.bias", "state.step", "state.learning_rate",
                                       "state.first.weight", "state.first.bias", "state.second.weight",
-                                      "state.second.bias", "key.bits", "position"}));
+                                      "state.second.bias", "state.third.weight",
+                                      "state.third.bias", "key.bits", "position"}));
 }
 
 TEST(CheckpointTest, ReportsEveryDifferenceAtOnce) {

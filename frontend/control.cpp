@@ -1,6 +1,7 @@
 #include "frontend/control.hpp"
 
 #include "frontend/error.hpp"
+#include "frontend/ops/recording.hpp"
 #include "ir/op_definition.hpp"
 #include "ir/support/format.hpp"
 
@@ -76,7 +77,7 @@ void require_same_structure(std::string_view what, const tree::Flattened& a, con
   raise(where, "transform.structure", format("{}: the functions return trees of different structure", what));
 }
 
-std::vector<Tensor> apply_cond(const Tensor& predicate, const TracedFunction& on_true, const TracedFunction& on_false,
+std::vector<Tensor> apply_cond(const Operand& predicate, const TracedFunction& on_true, const TracedFunction& on_false,
                                std::span<const Tensor> arguments, Location where) {
   static const ir::OpDefinition& op = ir::op("cond");
   // Both branches take the arguments, then the captures of both.
@@ -91,7 +92,7 @@ std::vector<Tensor> apply_cond(const Tensor& predicate, const TracedFunction& on
   ir::Attributes attributes;
   attributes.set("on_true", publish(with_parameters(*on_true.function, types, yes)));
   attributes.set("on_false", publish(with_parameters(*on_false.function, types, no)));
-  operands.insert(operands.begin(), predicate.ref());
+  operands.insert(operands.begin(), tensor_of("cond", predicate).ref());
   return results_of(record(op, std::move(operands), std::move(attributes), where),
                     on_true.function->result_types().size());
 }

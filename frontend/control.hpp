@@ -3,7 +3,7 @@
 // A C++ `if` or `for` inside a traced function runs while it is traced: it decides once, and a loop is written out. What
 // depends on values goes through these. Branches and bodies are functions of trees; they may use tensors from outside.
 //
-//   auto y = cond(x.sum() > 0.0, [](auto x) { return x; }, [](auto x) { return -x; }, x);
+//   auto y = cond(sum(x) > 0.0, [](auto x) { return x; }, [](auto x) { return -x; }, x);
 //   auto [state, outputs] = scan([](State s, Tensor x) { return std::pair(next(s, x), s.value); }, first, sequence);
 //
 // cond and scan have all derivatives; while_loop has forward derivatives only, since how often it runs is not known before.
@@ -15,7 +15,7 @@ namespace hyperion {
 
 namespace frontend {
 
-std::vector<Tensor> apply_cond(const Tensor& predicate, const TracedFunction& on_true, const TracedFunction& on_false,
+std::vector<Tensor> apply_cond(const Operand& predicate, const TracedFunction& on_true, const TracedFunction& on_false,
                                std::span<const Tensor> arguments, Location where);
 std::vector<Tensor> apply_while(const TracedFunction& condition, const TracedFunction& body,
                                 std::span<const Tensor> state, Location where);
@@ -33,7 +33,7 @@ auto cond(Operand predicate, OnTrue on_true, OnFalse on_false, const Args&... ar
   const auto yes = frontend::trace_call("on_true", on_true, where, args...);
   const auto no = frontend::trace_call("on_false", on_false, where, args...);
   frontend::require_same_structure("cond", tree::flatten(yes.prototype), tree::flatten(no.prototype), where);
-  return yes.rebuild(frontend::apply_cond(predicate.tensor(), yes.function, no.function, yes.arguments, where));
+  return yes.rebuild(frontend::apply_cond(predicate, yes.function, no.function, yes.arguments, where));
 }
 
 // body(body(...(state))) for as long as condition(state), a bool scalar, holds.

@@ -9,6 +9,7 @@
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
+#include "passes/pass_manager.hpp"
 #include "runtime/cluster.hpp"
 
 namespace hyperion::frontend {
@@ -54,6 +55,41 @@ class Stopwatch {
  private:
   std::atomic<std::int64_t>& total_;
   Clock::time_point start_;
+};
+
+// What compiling consists of, as spans of the profile: its stages, and within the first of them the passes.
+class CompileSpans : public passes::Instrumentation {
+ public:
+  explicit CompileSpans(runtime::Profiler& profiler) : profiler_(profiler), stage_start_(runtime::now_ticks()) {}
+
+  codegen::StageListener listener() {
+    return {.module = [this](codegen::Stage stage, const ir::Module&) { end_stage(stage); }, .instrumentations = {this}};
+  }
+  // Whatever came after the last stage that is shown.
+  void end_code() { end("machine code"); }
+
+  void before_pass(const passes::PassEvent&) override { pass_start_ = runtime::now_ticks(); }
+  Result<> after_pass(const passes::PassEvent& event, passes::Changed, Diagnostics&) override {
+    record(event.step.text(), "pass", pass_start_);
+    return {};
+  }
+
+ private:
+  void end_stage(codegen::Stage stage) {
+    if (stage == codegen::Stage::passes) end("passes");
+    if (stage == codegen::Stage::fused) end("fuse");
+    if (stage == codegen::Stage::kernels) end("lower and emit");
+  }
+  void end(const char* name) {
+    record(name, "stage", stage_start_);
+    stage_start_ = runtime::now_ticks();
+  }
+  void record(const std::string& name, const char* category, runtime::Ticks start) {
+    profiler_.record(profiler_.label({.name = name, .category = category}), start, runtime::now_ticks());
+  }
+
+  runtime::Profiler& profiler_;
+  runtime::Ticks stage_start_, pass_start_ = 0;
 };
 
 class InterpretedFunction : public Executable {
@@ -111,8 +147,29 @@ Hash128 code_key(const ir::Module& module, const ir::Function& function, const c
   return hash_text(text);
 }
 
-StatusOr<runtime::Module> compile_or_find(const ir::Module& module, const ir::Function& function,
-                                          const codegen::DriverOptions& options) {
+StatusOr<std::shared_ptr<Executable>> start(runtime::Module compiled, const std::string& function) {
+  HYP_TRY(auto executor, runtime::Executor::create(runtime::DeviceCluster::local(instance()),
+                                                   {std::make_shared<const runtime::Module>(std::move(compiled))}));
+  const std::optional<runtime::FunctionId> entry = executor->find(function);
+  if (!entry) return error_status(Code::internal, "the compiled module lacks its function", function);
+  return std::make_shared<CompiledFunction>(std::move(executor), *entry);
+}
+
+// Null: there is none, or what is there is not a module that runs. The cache detects torn and altered bytes; an entry
+// may still be something else under the right name.
+std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash128& key, const std::string& function) {
+  const auto stored = cache.get(key);
+  if (!stored) return nullptr;
+  auto parsed = runtime::Module::parse(*stored);
+  if (!parsed) return nullptr;
+  auto started = start(*std::move(parsed), function);
+  return started ? *std::move(started) : nullptr;
+}
+
+StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function) {
+  codegen::DriverOptions options;
+  options.threads = instance()->devices()[0].threads();
+  options.fast = engine_options().fast;
   runtime::DiskCache* cache;
   {
     std::lock_guard lock(EngineState::get().mutex);
@@ -120,31 +177,20 @@ StatusOr<runtime::Module> compile_or_find(const ir::Module& module, const ir::Fu
   }
   const Hash128 key = code_key(module, function, options);
   if (cache != nullptr) {
-    if (const auto stored = cache->get(key)) {
-      if (auto parsed = runtime::Module::parse(*stored)) {
-        ++from_disk_count;
-        return *std::move(parsed);
-      }
+    if (auto found = find_on_disk(*cache, key, function.name)) {
+      ++from_disk_count;
+      return found;
     }
   }
   const std::unique_ptr<ir::Module> copy = module.clone();
-  HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options));
+  runtime::Profiler& profiler = instance()->profiler();
+  const auto span = profiler.span("compile " + function.name, "compile");
+  CompileSpans spans(profiler);
+  HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options, spans.listener()));
+  spans.end_code();
   ++compiled_count;
   if (cache != nullptr) cache->put(key, compiled.serialize());
-  return compiled;
-}
-
-StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function) {
-  const std::shared_ptr<runtime::Instance> home = instance();
-  codegen::DriverOptions options;
-  options.threads = home->devices()[0].threads();
-  options.fast = engine_options().fast;
-  HYP_TRY(runtime::Module compiled, compile_or_find(module, function, options));
-  HYP_TRY(auto executor, runtime::Executor::create(runtime::DeviceCluster::local(home),
-                                                   {std::make_shared<const runtime::Module>(std::move(compiled))}));
-  const std::optional<runtime::FunctionId> entry = executor->find(function.name);
-  if (!entry) return error_status(Code::internal, "the compiled module lacks its function", function.name);
-  return std::make_shared<CompiledFunction>(std::move(executor), *entry);
+  return start(std::move(compiled), function.name);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
 
 #include "frontend/ops/creation.hpp"
 #include "frontend/ops/elementwise.hpp"
@@ -40,6 +43,13 @@ void require_floating(std::string_view what, DType dtype, Where where) {
         "draw whole numbers with random::randint");
 }
 
+bool holds(DType dtype, std::int64_t value) {
+  const int bits = static_cast<int>(8 * byte_size(dtype)) - (is_signed_integer(dtype) ? 1 : 0);
+  if (bits >= 63) return value >= 0 || is_signed_integer(dtype);
+  const std::int64_t end = std::int64_t{1} << bits;
+  return value < end && value >= (is_signed_integer(dtype) ? -end : 0);
+}
+
 // `precision` random bits as a whole number of type `dtype`, which holds it exactly.
 Tensor whole(const Key& key, const Shape& shape, DType dtype, int precision, Where where) {
   const bool wide = dtype == DType::f64;
@@ -63,6 +73,23 @@ int fraction_bits(DType dtype) {
 Tensor open_uniform(const Key& key, const Shape& shape, DType dtype, Where where) {
   const int precision = fraction_bits(dtype) - 1;
   return (whole(key, shape, dtype, precision, where) + 0.5) * std::ldexp(1.0, -precision);
+}
+
+// The largest number of this floating type below `limit`; none if every one is larger.
+std::optional<double> last_below(DType dtype, double limit) {
+  std::byte bytes[8] = {};
+  element_from_double(dtype, limit, bytes);
+  if (element_to_double(dtype, bytes) < limit) return element_to_double(dtype, bytes);
+  // Floats of one sign are ordered as their bits are.
+  const std::size_t size = byte_size(dtype);
+  std::uint64_t all = 0;
+  std::memcpy(&all, bytes, size);
+  const std::uint64_t sign = std::uint64_t{1} << (8 * size - 1);
+  if (all == 0 || all == sign) all = sign | 1;
+  else all = (all & sign) != 0 ? all + 1 : all - 1;
+  std::memcpy(bytes, &all, size);
+  const double below = element_to_double(dtype, bytes);
+  return std::isfinite(below) ? std::optional(below) : std::nullopt;
 }
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
@@ -121,7 +148,11 @@ Tensor uniform(const Key& key, Shape shape, double low, double high, DType dtype
   const DType drawn = drawn_dtype(dtype);
   const Tensor unit = whole(key, shape, drawn, precision, where) * std::ldexp(1.0, -precision);
   const Tensor scaled = low == 0 && high == 1 ? unit : unit * (high - low) + low;
-  return scaled.to(dtype);
+  const Tensor result = scaled.to(dtype);
+  if (low == 0 && high == 1) return result;
+  // Adding `low`, and rounding to a smaller type, may round up to `high`.
+  const std::optional<double> last = last_below(dtype, high);
+  return last && *last >= low ? minimum(result, *last) : result;
 }
 
 Tensor normal(const Key& key, Shape shape, double mean, double deviation, DType dtype, Where where) {
@@ -153,6 +184,11 @@ Tensor randint(const Key& key, std::int64_t low, std::int64_t high, Shape shape,
   if (high <= low || !is_integer(dtype)) {
     raise(frontend::user_line(where), "random.range",
           format("random::randint: no {} in [{}, {})", dtype_name(dtype), low, high));
+  }
+  if (!holds(dtype, low) || !holds(dtype, high - 1)) {
+    raise(frontend::user_line(where), "random.range",
+          format("random::randint: {} does not hold every number in [{}, {})", dtype_name(dtype), low, high),
+          "draw in a wider type");
   }
   const auto range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
   const Tensor drawn = bits(key, std::move(shape), DType::u64, where) % Operand(static_cast<std::int64_t>(range));

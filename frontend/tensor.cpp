@@ -28,18 +28,24 @@ T element_as(DType dtype, const std::byte* bytes) {
   }
 }
 
+void require_real(Type type, std::source_location where) {
+  if (!is_complex(type.dtype())) return;
+  frontend::raise(frontend::user_line(where), "tensor.complex",
+                  format("elements of {} cannot be read as one number each", type.text()), "read them with bytes()");
+}
+
 }  // namespace
 
-Type Tensor::type() const {
+Type Tensor::type(std::source_location where) const {
   if (!ref_) {
-    frontend::raise(Location{}, "tensor.empty", "an empty tensor has no type",
+    frontend::raise(frontend::user_line(where), "tensor.empty", "an empty tensor has no type",
                     "a default-constructed Tensor holds nothing; assign to it first");
   }
   return ref_.type();
 }
 
 std::int64_t Tensor::dim(int axis, std::source_location where) const {
-  const int at = frontend::normalize_axis("dim", axis, rank(), frontend::user_line(where));
+  const int at = frontend::normalize_axis("dim", axis, rank(where), frontend::user_line(where));
   return type().dim(at).value();
 }
 
@@ -57,16 +63,18 @@ std::span<const std::byte> Tensor::bytes(std::source_location where) const {
 
 template <class T>
 T Tensor::item(std::source_location where) const {
-  if (size() != 1) {
+  if (size(where) != 1) {
     frontend::raise(frontend::user_line(where), "tensor.item",
                     format("item: needs exactly one element, got {}", type().text()),
                     "read many elements with to_vector<T>()");
   }
+  require_real(type(), where);
   return element_as<T>(dtype(), bytes(where).data());
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector(std::source_location where) const {
+  require_real(this->type(where), where);
   const std::span<const std::byte> all = bytes(where);
   const DType type = dtype();
   const std::size_t step = byte_size(type);

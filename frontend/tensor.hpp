@@ -43,12 +43,15 @@ class Tensor {
   // `if (x > 0)` would ask for the value of a whole tensor. Read it: `(x > 0).item<bool>()`, or compute with where().
   explicit operator bool() const = delete;
 
-  DType dtype() const { return type().dtype(); }
-  int rank() const { return type().rank(); }
-  Shape shape() const { return type().sizes(); }
+  DType dtype(std::source_location where = std::source_location::current()) const { return type(where).dtype(); }
+  int rank(std::source_location where = std::source_location::current()) const { return type(where).rank(); }
+  Shape shape(std::source_location where = std::source_location::current()) const { return type(where).sizes(); }
   std::int64_t dim(int axis, std::source_location where = std::source_location::current()) const;
-  std::int64_t size() const { return type().element_count(); }  // elements
-  Type type() const;
+  // The number of elements.
+  std::int64_t size(std::source_location where = std::source_location::current()) const {
+    return type(where).element_count();
+  }
+  Type type(std::source_location where = std::source_location::current()) const;
 
   // Reading. Elements are converted to T (any arithmetic type) as `to` converts them. `item` needs exactly one element.
   template <class T = double>

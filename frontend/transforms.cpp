@@ -4,7 +4,13 @@
 #include "frontend/ops/creation.hpp"
 #include "ir/support/format.hpp"
 
-namespace hyperion::frontend {
+namespace hyperion {
+
+void tree::raise_structure(std::string message, std::source_location where) {
+  frontend::raise(frontend::user_line(where), "transform.structure", std::move(message));
+}
+
+namespace frontend {
 
 std::vector<Tensor> loss_seed(const TracedFunction& f, Location where) {
   const std::vector<Type> results = f.function->result_types();
@@ -71,6 +77,22 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> apply_pushforward(const Trac
   return {std::move(values), std::move(derivatives)};
 }
 
+void require_arguments(std::string_view option, std::span<const int> named, std::size_t arguments, Location where) {
+  for (int argument : named) {
+    if (argument >= 0 && static_cast<std::size_t>(argument) < arguments) continue;
+    raise(where, "transform.argument",
+          format("{} names argument {}, but the function is given {}", option, argument, arguments),
+          "arguments count from 0");
+  }
+}
+
+void require_claims(std::string_view option, std::size_t claims, std::size_t arguments, Location where) {
+  if (claims == arguments) return;
+  raise(where, "transform.argument",
+        format("{} says something of {} arguments, but the function is given {}", option, claims, arguments),
+        "give one claim for each argument, or none at all");
+}
+
 std::int64_t take_batch_axis(std::vector<Type>& types, const std::vector<bool>& batched, Location where) {
   std::int64_t size = -1;
   for (std::size_t k = 0; k < types.size(); ++k) {
@@ -90,4 +112,5 @@ std::int64_t take_batch_axis(std::vector<Type>& types, const std::vector<bool>& 
   return size;
 }
 
-}  // namespace hyperion::frontend
+}  // namespace frontend
+}  // namespace hyperion

@@ -45,7 +45,7 @@ struct TracedCall {
   Result rebuild(std::span<const Tensor> tensors) const { return tree::unflatten(prototype, tensors); }
   std::vector<bool> select(int argument) const {
     std::vector<bool> chosen(arguments.size(), false);
-    const auto k = static_cast<std::size_t>(argument);
+    const auto k = static_cast<std::size_t>(argument);  // REQUIRES: there is such an argument
     for (std::size_t i = k == 0 ? 0 : ends[k - 1]; i < ends[k]; ++i) chosen[i] = true;
     return chosen;
   }
@@ -104,6 +104,9 @@ std::vector<Tensor> apply_pullback(const TracedFunction& f, std::span<const Tens
 std::pair<std::vector<Tensor>, std::vector<Tensor>> apply_pushforward(const TracedFunction& f,
                                                                       std::span<const Tensor> arguments,
                                                                       std::span<const Tensor> tangents, Location where);
+// Raises when an option names an argument that the function is not given, or has not one claim for each.
+void require_arguments(std::string_view option, std::span<const int> named, std::size_t arguments, Location where);
+void require_claims(std::string_view option, std::size_t claims, std::size_t arguments, Location where);
 // The common size of axis 0 of the batched tensors; `types` become those of one example.
 std::int64_t take_batch_axis(std::vector<Type>& types, const std::vector<bool>& batched, Location where);
 
@@ -129,6 +132,7 @@ class Jitted {
     const std::vector<Type> types = frontend::types_of(flat.tensors);
     std::shared_ptr<frontend::JitEntry> entry = cache_->find(kind, flat.structure, types);
     if (!entry) {
+      frontend::require_arguments("jit: donate", options_.donate, sizeof...(Args), cache_->where());
       auto call = frontend::trace_call("jit", function_, types, cache_->where(), args...);
       std::vector<bool> donated(call.arguments.size(), false);
       for (int argument : options_.donate) {
@@ -188,24 +192,23 @@ auto grad(F f, std::source_location place = std::source_location::current()) {
   return [both = value_and_grad<Argument>(std::move(f), place)](const auto&... args) { return both(args...).gradient; };
 }
 
-// vjp(f, args...) = (value, pullback): pullback(cotangent), with a tree like the value, gives the cotangents of the
+// vjp(f, primals) = (value, pullback): pullback(cotangent), with a tree like the value, gives the cotangents of the
 // arguments as a std::tuple. Static members and tensors that are not floating have no cotangent: zeros.
 template <class F, class... Args>
-auto vjp(F f, const Args&... args) {
-  const Location where = frontend::user_line(std::source_location::current());
-  auto call = frontend::trace_call("vjp", f, where, args...);
+auto vjp(F f, const std::tuple<Args...>& primals, std::source_location place = std::source_location::current()) {
+  const Location where = frontend::user_line(place);
+  auto call = std::apply([&](const Args&... args) { return frontend::trace_call("vjp", f, where, args...); }, primals);
   auto value = call.rebuild(frontend::apply_function(call.function, call.arguments));
-  const std::tuple<Args...> packed(args...);
-  auto pullback = [call, value, packed, where](const decltype(value)& cotangent) {
+  auto pullback = [call, value, primals, where](const decltype(value)& cotangent) {
     const std::vector<Tensor> seeds = tree::flatten(cotangent).tensors;
     frontend::require_equal_types("vjp", seeds, tree::flatten(value).tensors, where);
-    return tree::unflatten(packed, frontend::apply_pullback(call.function, call.arguments, seeds, where));
+    return tree::unflatten(primals, frontend::apply_pullback(call.function, call.arguments, seeds, where));
   };
   return std::pair(std::move(value), std::move(pullback));
 }
 
-// jvp(f, primals, tangents) = (value, tangent of the value). Both are a std::tuple of f's arguments; tangents of tensors
-// that are not floating are ignored.
+// jvp(f, primals, tangents) = (value, tangent of the value). Tangents of tensors that are not floating are ignored. In
+// both, primals and tangents are a std::tuple of f's arguments.
 template <class F, class... Args>
 auto jvp(F f, const std::tuple<Args...>& primals, const std::tuple<Args...>& tangents,
          std::source_location place = std::source_location::current()) {
@@ -243,6 +246,9 @@ template <class F>
 auto vmap(F f, VmapOptions options = {}, std::source_location place = std::source_location::current()) {
   return [f = std::move(f), options, where = frontend::user_line(place)](const auto&... args) {
     const std::vector<Tensor> arguments = tree::flatten(std::tuple<std::decay_t<decltype(args)>...>(args...)).tensors;
+    if (!options.batched.empty()) {
+      frontend::require_claims("vmap: batched", options.batched.size(), sizeof...(args), where);
+    }
     std::vector<bool> batched;
     std::size_t argument = 0, at = 0;
     for (std::size_t end : frontend::argument_ends(args...)) {

@@ -18,6 +18,8 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <source_location>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -141,21 +143,28 @@ Flattened flatten(const T& value) {
   return flat;
 }
 
+// Raises [transform.structure].
+[[noreturn]] void raise_structure(std::string message, std::source_location where);
+
 struct Assigner : Visitor {
-  std::span<const Tensor> rest;
+  std::span<const Tensor> tensors;
+  std::size_t next = 0;
 
   void tensor(Tensor& t) {
-    HYP_CHECK(!rest.empty(), "a tree was rebuilt from too few tensors");
-    t = rest.front();
-    rest = rest.subspan(1);
+    if (next < tensors.size()) t = tensors[next];
+    ++next;
   }
 };
 
-// A copy of `like` with other tensors. REQUIRES: as many as `like` has.
+// A copy of `like` with other tensors, as many as it has.
 template <class T>
-T unflatten(T like, std::span<const Tensor> tensors) {
+T unflatten(T like, std::span<const Tensor> tensors, std::source_location where = std::source_location::current()) {
   Assigner assign{{}, tensors};
   visit(like, assign);
+  if (assign.next != tensors.size()) {
+    raise_structure("unflatten: " + std::to_string(tensors.size()) + " tensors for a tree of " +
+                        std::to_string(assign.next), where);
+  }
   return like;
 }
 
@@ -167,11 +176,13 @@ T map(const T& value, F f) {
   return unflatten(value, out);
 }
 
-// f(a, b) of corresponding tensors. REQUIRES: one structure.
+// f(a, b) of corresponding tensors of trees of one structure.
 template <class T, class F>
-T map2(const T& a, const T& b, F f) {
+T map2(const T& a, const T& b, F f, std::source_location where = std::source_location::current()) {
   const std::vector<Tensor> xs = flatten(a).tensors, ys = flatten(b).tensors;
-  HYP_CHECK(xs.size() == ys.size(), "trees of different structure were combined");
+  if (xs.size() != ys.size()) {
+    raise_structure("map2: trees of " + std::to_string(xs.size()) + " and " + std::to_string(ys.size()) + " tensors", where);
+  }
   std::vector<Tensor> out;
   for (std::size_t k = 0; k < xs.size(); ++k) out.push_back(f(xs[k], ys[k]));
   return unflatten(a, out);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "ir/text/print.hpp"
 #include "passes/autodiff/jvp.hpp"
@@ -15,13 +14,9 @@
 namespace hyperion::passes {
 namespace {
 
+using testing_support::program_count;
 using testing_support::random_arguments;
 using testing_support::RandomProgram;
-
-int program_count() {
-  const char* text = std::getenv("HYPERION_RANDOM_PROGRAMS");
-  return text == nullptr ? 1000 : std::atoi(text);
-}
 
 // Same bits, all NaNs being one.
 bool same_bits(const LiteralPtr& a, const LiteralPtr& b) {

@@ -195,6 +195,10 @@ const std::vector<VariableId>& KernelWriter::free_variables(TermId id) {
   std::vector<VariableId> free;
   if (term.kind == TermKind::index_variable) free.push_back(term.variable);
   if (term.kind == TermKind::state) free.push_back(state_variable(term.variable));
+  // A defined value is a vector of the scope that defined it, even where it has one element and no index.
+  if (term.kind == TermKind::access && defined_accesses_.contains(static_cast<int>(term.value))) {
+    free.push_back(lane_variable_);
+  }
   for (TermId arg : term.args) {
     const std::vector<VariableId>& inner = free_variables(arg);
     free.insert(free.end(), inner.begin(), inner.end());

@@ -114,7 +114,10 @@ class Parser {
 
 StatusOr<CsvTable> parse_csv(std::string_view text, const std::string& name,
                              const CsvOptions& options) {
-  HYP_CHECK(options.dtype == DType::f32 || options.dtype == DType::f64, "CSV gives f32 or f64");
+  if (options.dtype != DType::f32 && options.dtype != DType::f64) {
+    return error_status(Code::invalid_argument, format("numbers cannot be read as {}", dtype_name(options.dtype)), name,
+                        "read f32 or f64 and convert");
+  }
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
   return options.dtype == DType::f32 ? Parser<float>(text, name, options).parse()
                                      : Parser<double>(text, name, options).parse();

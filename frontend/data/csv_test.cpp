@@ -58,6 +58,11 @@ TEST(Csv, ErrorsPointAtLineAndColumn) {
             "invalid_argument: t.csv:2:6: found 3 fields, expected 2 as in line 1");
 }
 
+TEST(Csv, NumbersAreFloating) {
+  EXPECT_EQ(error_of("1", {.dtype = DType::i32}),
+            "invalid_argument: t.csv: numbers cannot be read as i32; read f32 or f64 and convert");
+}
+
 TEST(Csv, RealDigits) {
   HYP_SHARED_DATA_OR_SKIP(const std::string path, "digits/optdigits.tes");
   const auto table = read_csv(path);

@@ -7,9 +7,9 @@
 
 namespace hyperion::nn {
 
-Fans fans(const Shape& shape) {
+Fans fans(const Shape& shape, random::Where where) {
   if (shape.size() < 2) {
-    frontend::raise(Location{}, "nn.fans", format("a weight of rank {} has no fan_in and fan_out", shape.size()),
+    frontend::raise(frontend::user_line(where), "nn.fans", format("a weight of rank {} has no fan_in and fan_out", shape.size()),
                     "initialise vectors with zeros, ones or random::uniform");
   }
   double kernel = 1;
@@ -27,42 +27,50 @@ double gain(Nonlinearity nonlinearity, double slope) {
   }
 }
 
-Tensor xavier_uniform(const random::Key& key, Shape shape, double factor, DType dtype) {
-  const Fans fan = fans(shape);
+Tensor xavier_uniform(const random::Key& key, Shape shape, double factor, DType dtype, random::Where where) {
+  const frontend::UserLine line(where);
+  const Fans fan = fans(shape, where);
   const double bound = factor * std::sqrt(6.0 / (fan.in + fan.out));
-  return random::uniform(key, std::move(shape), -bound, bound, dtype);
+  return random::uniform(key, std::move(shape), -bound, bound, dtype, where);
 }
 
-Tensor xavier_normal(const random::Key& key, Shape shape, double factor, DType dtype) {
-  const Fans fan = fans(shape);
-  return random::normal(key, std::move(shape), 0, factor * std::sqrt(2.0 / (fan.in + fan.out)), dtype);
+Tensor xavier_normal(const random::Key& key, Shape shape, double factor, DType dtype, random::Where where) {
+  const frontend::UserLine line(where);
+  const Fans fan = fans(shape, where);
+  return random::normal(key, std::move(shape), 0, factor * std::sqrt(2.0 / (fan.in + fan.out)), dtype, where);
 }
 
 namespace {
-double kaiming_deviation(const Shape& shape, const KaimingOptions& options) {
-  const Fans fan = fans(shape);
+double kaiming_deviation(const Shape& shape, const KaimingOptions& options, random::Where where) {
+  const Fans fan = fans(shape, where);
   return gain(options.nonlinearity, options.slope) / std::sqrt(options.fan == Fan::in ? fan.in : fan.out);
 }
 }  // namespace
 
-Tensor kaiming_uniform(const random::Key& key, Shape shape, KaimingOptions options, DType dtype) {
-  const double bound = std::sqrt(3.0) * kaiming_deviation(shape, options);
-  return random::uniform(key, std::move(shape), -bound, bound, dtype);
+Tensor kaiming_uniform(const random::Key& key, Shape shape, KaimingOptions options, DType dtype,
+                       random::Where where) {
+  const frontend::UserLine line(where);
+  const double bound = std::sqrt(3.0) * kaiming_deviation(shape, options, where);
+  return random::uniform(key, std::move(shape), -bound, bound, dtype, where);
 }
 
-Tensor kaiming_normal(const random::Key& key, Shape shape, KaimingOptions options, DType dtype) {
-  const double deviation = kaiming_deviation(shape, options);
-  return random::normal(key, std::move(shape), 0, deviation, dtype);
+Tensor kaiming_normal(const random::Key& key, Shape shape, KaimingOptions options, DType dtype,
+                      random::Where where) {
+  const frontend::UserLine line(where);
+  const double deviation = kaiming_deviation(shape, options, where);
+  return random::normal(key, std::move(shape), 0, deviation, dtype, where);
 }
 
 Tensor trunc_normal(const random::Key& key, Shape shape, double mean, double deviation, double low, double high,
-                    DType dtype) {
-  return random::truncated_normal(key, std::move(shape), mean, deviation, low, high, dtype);
+                    DType dtype, random::Where where) {
+  const frontend::UserLine line(where);
+  return random::truncated_normal(key, std::move(shape), mean, deviation, low, high, dtype, where);
 }
 
-Tensor fan_in_uniform(const random::Key& key, Shape shape, double fan_in, DType dtype) {
+Tensor fan_in_uniform(const random::Key& key, Shape shape, double fan_in, DType dtype, random::Where where) {
+  const frontend::UserLine line(where);
   const double bound = fan_in > 0 ? 1.0 / std::sqrt(fan_in) : 0.0;
-  return random::uniform(key, std::move(shape), -bound, bound, dtype);
+  return random::uniform(key, std::move(shape), -bound, bound, dtype, where);
 }
 
 }  // namespace hyperion::nn

@@ -5,6 +5,7 @@
 #include "frontend/ops/linalg.hpp"
 #include "frontend/ops/recording.hpp"
 #include "frontend/ops/shape.hpp"
+#include "ir/support/format.hpp"
 
 namespace hyperion::nn {
 namespace {
@@ -69,19 +70,33 @@ Tensor Conv2d::operator()(Operand x) const {
   return bias ? y + per_channel(*bias, 4) : y;
 }
 
+namespace {
+// Counted from the front.
+std::int64_t padding_row(std::int64_t index, std::int64_t count, Location where) {
+  if (index < -count || index >= count) {
+    frontend::raise(where, "nn.row", format("Embedding: row {} is not in a table of {} rows", index, count));
+  }
+  return index < 0 ? index + count : index;
+}
+}  // namespace
+
 Embedding Embedding::create(const random::Key& key, std::int64_t count, std::int64_t width,
-                            std::optional<std::int64_t> padding_index, DType dtype) {
+                            std::optional<std::int64_t> padding_index, DType dtype, std::source_location place) {
+  const UserLine line(place);
   Tensor weight = random::normal(key, {count, width}, 0, 1, dtype);
   if (padding_index) {
-    weight = where(unsqueeze(arange(count), {1}) == *padding_index, 0.0, weight);
+    weight = where(unsqueeze(arange(count), {1}) == padding_row(*padding_index, count, frontend::user_line(place)), 0.0,
+                   weight);
   }
   return {weight, padding_index};
 }
 
 Tensor Embedding::operator()(const Tensor& indices, std::source_location place) const {
   static const ir::OpDefinition& op = ir::op("embedding");
-  return frontend::apply(op, {weight.ref(), indices.ref()}, {{"padding_index", padding_index.value_or(-1)}},
-                         frontend::user_line(place));
+  const Location where = frontend::user_line(place);
+  // The op's -1 is no row at all.
+  const std::int64_t row = padding_index ? padding_row(*padding_index, weight.dim(0), where) : -1;
+  return frontend::apply(op, {weight.ref(), indices.ref()}, {{"padding_index", row}}, where);
 }
 
 LayerNorm LayerNorm::create(Shape normalized, LayerOptions options, double epsilon) {
@@ -126,6 +141,11 @@ std::pair<Tensor, BatchNormState> BatchNorm::operator()(Operand x, const BatchNo
   const frontend::NodeRef results = frontend::record(train, {t.ref(), weight.ref(), bias.ref()}, attributes, where);
   const Tensor centre(results.with_result(1)), variance(results.with_result(2));
   const double count = static_cast<double>(t.size()) / static_cast<double>(weight.size());
+  if (count <= 1) {
+    frontend::raise(where, "nn.statistics",
+                    format("BatchNorm: {} has one value for each channel, which has no variance", t.type().text()),
+                    "train on larger batches");
+  }
   const Tensor tracked = state.num_batches_tracked + 1;
   // One over the number of batches makes the running value their plain average.
   const Tensor rate = momentum ? full({}, *momentum, t.dtype()) : 1.0 / tracked.to(t.dtype());

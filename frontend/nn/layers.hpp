@@ -53,12 +53,13 @@ struct Conv2d {
   Tensor operator()(Operand x) const;
 };
 
-// Rows of a table. The row at padding_index starts at zero and gets no gradient.
+// Rows of a table. The row at padding_index starts at zero and gets no gradient; -1 is the last row.
 struct Embedding {
   Tensor weight;  // [count, width]
   std::optional<std::int64_t> padding_index;
   static Embedding create(const random::Key& key, std::int64_t count, std::int64_t width,
-                          std::optional<std::int64_t> padding_index = {}, DType dtype = DType::f32);
+                          std::optional<std::int64_t> padding_index = {}, DType dtype = DType::f32,
+                          std::source_location where = std::source_location::current());
   Tensor operator()(const Tensor& indices, std::source_location where = std::source_location::current()) const;
 };
 

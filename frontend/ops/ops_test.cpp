@@ -212,6 +212,31 @@ TEST(RandomTest, MomentsOfDistributions) {
   EXPECT_EQ(max(r).item<int>(), 2);
 }
 
+// Ranges whose last step rounds up to the end that they leave out.
+TEST(RandomTest, RangesAreHalfOpen) {
+  const random::Key key = random::key(5);
+  for (const auto& [low, high] : {std::pair(1.0, 2.0), std::pair(-1.0, 0.0), std::pair(1000.0, 1000.001)}) {
+    for (DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+      const auto values = random::uniform(key, {1 << 16}, low, high, dtype).to_vector<double>();
+      const double start = tensor(low, dtype).item(), largest = *std::ranges::max_element(values);
+      EXPECT_GE(*std::ranges::min_element(values), start);
+      // Where the type holds no number in the range but its start, that is the only one.
+      EXPECT_TRUE(largest < high || largest == start) << dtype_name(dtype) << " " << low;
+    }
+  }
+}
+
+TEST(RandomTest, IntegersFitTheirType) {
+  const random::Key key = random::key(5);
+  EXPECT_EQ(random::randint(key, 255, 256, {}, DType::u8).item<int>(), 255);
+  EXPECT_EQ(random::randint(key, -128, -127, {}, DType::i8).item<int>(), -128);
+  const std::string expected =
+      "frontend/ops/ops_test.cpp:<line>: error: random::randint: u8 does not hold every number in [0, 300) "
+      "[random.range]\n  hint: draw in a wider type";
+  EXPECT_EQ(error_of([&] { random::randint(key, 0, 300, {}, DType::u8); }, __LINE__), expected);
+  EXPECT_NE(error_of([&] { random::randint(key, -1, 3, {}, DType::u64); }, __LINE__), "(no error)");
+}
+
 TEST(RandomTest, PermutationsHoldEachNumberOnce) {
   for (std::int64_t size : {0, 1, 2, 3, 5, 64, 100, 257}) {
     auto values = random::permutation(random::key(9), size).to_vector<std::int64_t>();

@@ -15,7 +15,7 @@ using testing::expect_close;
 
 // One parameter under a rule, in doubles: (p, g, memory, t counted from 1, rate) -> p.
 struct Memory {
-  double first = 0, second = 0;
+  double first = 0, second = 0, third = 0;
 };
 using Reference = std::function<double(double, double, Memory&, int, double)>;
 
@@ -68,6 +68,31 @@ TEST(OptimizerTest, RmsProp) {
   });
 }
 
+TEST(OptimizerTest, CenteredRmsProp) {
+  expect_follows(optim::RMSprop{.momentum = 0.5, .centered = true}, [](double p, double g, Memory& m, int, double rate) {
+    m.second = 0.99 * m.second + 0.01 * g * g;
+    m.third = 0.99 * m.third + 0.01 * g;
+    m.first = 0.5 * m.first + g / (std::sqrt(m.second - m.third * m.third) + 1e-8);
+    return p - rate * m.first;
+  });
+}
+
+// The maximum is of what is not yet corrected for its bias, as in PyTorch.
+TEST(OptimizerTest, AmsGrad) {
+  const Reference reference = [](double p, double g, Memory& m, int t, double rate) {
+    m.first = 0.9 * m.first + 0.1 * g;
+    m.second = 0.5 * m.second + 0.5 * g * g;
+    m.third = std::max(m.third, m.second);
+    return p - rate * (m.first / (1 - std::pow(0.9, t))) / (std::sqrt(m.third / (1 - std::pow(0.5, t))) + 1e-8);
+  };
+  // A short memory, so that the second moment falls and its maximum does not.
+  expect_follows(optim::Adam{.beta2 = 0.5, .amsgrad = true}, reference);
+  expect_follows(optim::AdamW{.beta2 = 0.5, .weight_decay = 0.1, .amsgrad = true},
+                 [&](double p, double g, Memory& m, int t, double rate) {
+                   return reference(p * (1 - rate * 0.1), g, m, t, rate);
+                 });
+}
+
 double adam_step(double p, double g, Memory& m, int t, double rate) {
   m.first = 0.9 * m.first + 0.1 * g;
   m.second = 0.999 * m.second + 0.001 * g * g;
@@ -82,6 +107,15 @@ TEST(OptimizerTest, AdamAndAdamW) {
   expect_follows(optim::AdamW{.weight_decay = 0.1}, [](double p, double g, Memory& m, int t, double rate) {
     return adam_step(p * (1 - rate * 0.1), g, m, t, rate);
   });
+}
+
+TEST(OptimizerTest, TreesHaveOneStructure) {
+  const optim::SGD rule;
+  const std::vector<Tensor> parameters{tensor(1.0), tensor(2.0)}, gradients{tensor(1.0)};
+  const auto state = optim::start(rule, parameters, 1.0);
+  EXPECT_EQ(testing::error_of([&] { optim::update(rule, parameters, gradients, state); }, __LINE__),
+            "frontend/optim/optim_test.cpp:<line>: error: update: 2 parameters, 1 gradients, a state for 2 "
+            "[transform.structure]");
 }
 
 TEST(OptimizerTest, DecayOfMatricesSparesVectors) {

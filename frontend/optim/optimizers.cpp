@@ -23,14 +23,15 @@ Tensor bias_correction(double beta, const Tensor& step) {
 
 // The update shared by Adam and AdamW, on a parameter and gradient in which decay is already accounted for.
 Item adam(const Tensor& parameter, const Item& item, const Tensor& gradient, const Progress& progress, double beta1,
-          double beta2, double epsilon) {
+          double beta2, double epsilon, bool amsgrad) {
   const DType dtype = parameter.dtype();
   const Tensor first = item.first * beta1 + gradient * (1 - beta1);
   const Tensor second = item.second * beta2 + square(gradient) * (1 - beta2);
   // Scalars first: one division for all elements of the parameter.
   const Tensor rate = (progress.learning_rate / bias_correction(beta1, progress.step)).to(dtype);
   const Tensor unbias = rsqrt(bias_correction(beta2, progress.step)).to(dtype);
-  return {parameter - first * rate / (sqrt(second) * unbias + epsilon), first, second};
+  const Tensor third = amsgrad ? maximum(item.third, second) : item.third;
+  return {parameter - first * rate / (sqrt(amsgrad ? third : second) * unbias + epsilon), first, second, third};
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ Item SGD::step(const Item& item, const Tensor& gradient, const Progress& progres
     velocity = dampening == 0 ? running : where(progress.step == 0, direction, running);
     direction = nesterov ? direction + velocity * momentum : velocity;
   }
-  return {p - direction * progress.learning_rate.to(p.dtype()), velocity, item.second};
+  return {p - direction * progress.learning_rate.to(p.dtype()), velocity, item.second, item.third};
 }
 
 Item RMSprop::step(const Item& item, const Tensor& gradient, const Progress& progress) const {
@@ -52,21 +53,22 @@ Item RMSprop::step(const Item& item, const Tensor& gradient, const Progress& pro
   const Tensor rate = progress.learning_rate.to(p.dtype());
   const Tensor g = with_decay(gradient, p, weight_decay, decay);
   const Tensor second = item.second * alpha + square(g) * (1 - alpha);
-  const Tensor direction = g / (sqrt(second) + epsilon);
-  if (momentum == 0) return {p - direction * rate, item.first, second};
+  const Tensor third = centered ? item.third * alpha + g * (1 - alpha) : item.third;
+  const Tensor direction = g / (sqrt(centered ? second - square(third) : second) + epsilon);
+  if (momentum == 0) return {p - direction * rate, item.first, second, third};
   const Tensor velocity = item.first * momentum + direction;
-  return {p - velocity * rate, velocity, second};
+  return {p - velocity * rate, velocity, second, third};
 }
 
 Item Adam::step(const Item& item, const Tensor& gradient, const Progress& progress) const {
   const Tensor g = with_decay(gradient, item.parameter, weight_decay, decay);
-  return adam(item.parameter, item, g, progress, beta1, beta2, epsilon);
+  return adam(item.parameter, item, g, progress, beta1, beta2, epsilon, amsgrad);
 }
 
 Item AdamW::step(const Item& item, const Tensor& gradient, const Progress& progress) const {
   Tensor p = item.parameter;
   if (is_decayed(p, weight_decay, decay)) p = p * (1.0 - progress.learning_rate * weight_decay).to(p.dtype());
-  return adam(p, item, gradient, progress, beta1, beta2, epsilon);
+  return adam(p, item, gradient, progress, beta1, beta2, epsilon, amsgrad);
 }
 
 Tensor global_norm(const std::vector<Tensor>& gradients) {

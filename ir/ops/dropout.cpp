@@ -14,12 +14,14 @@ OpDefinition op_dropout() {
   op.attributes = {{"rate", AttributeKind::real, "the probability of zero", AttributeValue(0.5)}};
   op.constraints = {{"c1", "(C1) the element type is a floating-point type"},
                     {"c2", "(C2) key is u32[2]"},
-                    {"c3", "(C3) rate is between 0 and 1"}};
+                    {"c3", "(C3) rate is between 0 and 1"},
+                    {"c4", "(C4) the dimensions of x are numbers: every element has random bits of its own"}};
   op.infer = [](const InferContext& c) -> InferResult {
     HYP_TRY_VOID(check_floating(c, "c1", 0));
     if (c.operands[1] != Type(DType::u32, {2})) return c.fail("c2", format("the key is {}, not u32[2]", c.operands[1].text()), {1});
     const double rate = c.attributes.real("rate");
     if (!(rate >= 0 && rate <= 1)) return c.fail("c3", format("rate {} is not between 0 and 1", rate));
+    if (!c.operands[0].is_static()) return c.fail("c4", format("x is {}, whose dimensions are not known", c.operands[0].text()), {0});
     return std::vector{c.operands[0]};
   };
   op.decompose = [](DecomposeContext& c) {

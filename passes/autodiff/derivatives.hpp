@@ -8,11 +8,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "ir/transforms.hpp"
+#include "passes/autodiff/transpose.hpp"
 #include "passes/selection.hpp"
 
 namespace hyperion::passes {
@@ -34,6 +36,11 @@ class Derivatives final : public ir::FunctionTransforms {
   ir::Function& write_jvp(const ir::Function& f, const Selection& active, std::string name);
   ir::Function& write_transpose(const ir::Function& f, const Selection& linear, std::string name);
 
+  // The first op that transposing met and could not turn around. What was transposed since is not to be used.
+  const std::optional<Irreversible>& irreversible() const { return irreversible_; }
+  void cannot_reverse(Irreversible met) {
+    if (!irreversible_) irreversible_ = std::move(met);
+  }
 
   const ir::Function& jvp_of(const ir::Function& f, const std::vector<bool>& active) override { return jvp(f, active); }
   const ir::Function& transpose_of(const ir::Function& f, const std::vector<bool>& linear) override {
@@ -48,6 +55,7 @@ class Derivatives final : public ir::FunctionTransforms {
 
   ir::Module& module_;
   std::map<Key, ir::Function*> derived_;
+  std::optional<Irreversible> irreversible_;
 };
 
 // A value with its tangent; an invalid tangent is zero.

@@ -51,7 +51,12 @@ class Checker {
     std::vector<bool> active;
     for (const LiteralPtr& argument : x) active.push_back(is_f64(argument));
     const ir::Function& forward = jvp(*module_, f, active, module_->unique_name(f.name + "_forward"));
-    const ir::Function& reverse = vjp(*module_, f, active, module_->unique_name(f.name + "_reverse"));
+    const auto derived = try_vjp(*module_, f, active, module_->unique_name(f.name + "_reverse"));
+    if (!derived) {
+      return error_status(Code::unimplemented, format("no reverse mode: {}", derived.error().text()), {},
+                          "a loop whose length is known is a scan");
+    }
+    const ir::Function& reverse = **derived;
     for (int k = 0; k < options_.directions; ++k) HYP_TRY_VOID(check_direction(f, forward, reverse, x));
     if (order <= 1 || !report_.passed) return {};
     Literals point = x;

@@ -7,6 +7,7 @@
 #include "passes/autodiff/checkpoint.hpp"
 #include "passes/autodiff/derivatives.hpp"
 #include "passes/function_copy.hpp"
+#include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
 
@@ -185,6 +186,19 @@ Function& Derivatives::write_jvp(const Function& f, const Selection& active, std
 
 Function& jvp(ir::Module& module, const Function& f, const Selection& active, std::string name) {
   return Derivatives(module).write_jvp(f, active, std::move(name));
+}
+
+PassDefinition pass_jvp() {
+  return {.name = "jvp",
+          .doc = "Adds a func's forward mode: the func and its directional derivative, as one func.",
+          .options = transform_options("wrt", "numbers of the parameters that have tangents, separated by spaces; empty: all that are floating",
+                                       "of the new func; empty: @NAME_jvp"),
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const auto may_select = [](Type type) { return is_floating(type.dtype()); };
+            HYP_TRY(const Transformed made, read_transform(module, options, "wrt", may_select, context));
+            jvp(module, *made.function, made.selection, made.name);
+            return Changed::yes;
+          }};
 }
 
 }  // namespace hyperion::passes

@@ -1,12 +1,14 @@
 #include "passes/autodiff/transpose.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "ir/support/format.hpp"
 #include "ir/transforms.hpp"
 #include "passes/autodiff/derivatives.hpp"
 #include "passes/function_copy.hpp"
 #include "passes/simplify/dce.hpp"
+#include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
 
@@ -39,6 +41,7 @@ class Transposer {
   Transposer(Derivatives& derivatives, Builder& builder, const Function& f, const Selection& linear)
       : derivatives_(derivatives), builder_(builder), f_(f), depends_(find_linear_values(f, linear)) {}
 
+  // What this gives is of use only while !derivatives.irreversible().
   Transposed run(std::span<const Value> arguments, std::span<const Value> cotangents, bool keep_names) {
     for (std::size_t k = 0; k < arguments.size(); ++k) values_[f_.parameters()[k]] = arguments[k];
     std::vector<OpId> linear_ops;
@@ -95,7 +98,10 @@ class Transposer {
   }
 
   std::vector<Value> apply_rule(const Op& op, ir::TransposeContext& context) {
-    HYP_CHECK(op.definition->transpose != nullptr, format("{} is applied to a tangent but is not linear", op.name()));
+    if (op.definition->transpose == nullptr) {
+      derivatives_.cannot_reverse({std::string(op.name()), op.location});
+      return std::vector<Value>(op.operands.size());
+    }
     std::vector<Value> sent = op.definition->transpose(context);
     HYP_CHECK(sent.size() == op.operands.size(), format("{}: transpose returned too few cotangents", op.name()));
     return sent;
@@ -146,6 +152,14 @@ class Transposer {
 
 }  // namespace
 
+std::string Irreversible::text() const {
+  return format("{}{} cannot be turned around", op, location.known() ? " (" + location.first() + ")" : "");
+}
+
+void report(const Irreversible& irreversible, PassContext& context) {
+  context.diagnostics.error("pass.reverse", format("{}: {}", context.pass, irreversible.text()), {}, irreversible.location);
+}
+
 Selection linear_results(const Function& f, const Selection& linear) {
   const Dependence depends = find_linear_values(f, linear);
   std::vector<bool> chosen;
@@ -185,8 +199,68 @@ Function& Derivatives::write_transpose(const Function& f, const Selection& linea
   return module_.add(std::move(function));
 }
 
+namespace {
+
+bool is_sum(std::string_view kind) { return kind == "sum" || kind == "add" || kind == "set"; }
+
+// The first op that is not linear in its operands that depend on `linear`. Rules of ops rely on it.
+std::optional<Irreversible> find_nonlinear(const ir::Module& module, const Function& f, const Selection& linear) {
+  const Dependence depends = find_linear_values(f, linear);
+  for (OpId id : f.ops()) {
+    const Op& op = f.op(id);
+    const ir::OpDefinition& definition = *op.definition;
+    std::vector<bool> mask;
+    for (ValueId operand : op.operands) mask.push_back(depends.get(operand) != 0);
+    const auto count = std::ranges::count(mask, true);
+    if (count == 0 || op.is("return")) continue;
+    const Irreversible here{std::string(op.name()), op.location};
+    if (op.is("call")) {
+      if (auto inner = find_nonlinear(module, *module.find(op.attributes.symbol("callee")), mask)) return inner;
+      continue;
+    }
+    const auto refers = [](const auto& attribute) { return std::holds_alternative<ir::SymbolReference>(attribute.second); };
+    if (std::ranges::any_of(op.attributes, refers)) return here;  // linear only after jvp has made its functions so
+    if (definition.attribute("kind") != nullptr && !is_sum(op.attributes.text("kind"))) return here;
+    const bool one_too_many = definition.linearity == ir::Linearity::separately && count > 1;
+    if (definition.linearity == ir::Linearity::none || one_too_many) return here;
+    for (std::size_t k = 0; k < mask.size(); ++k) {
+      if (mask[k] && !definition.operands[std::min(k, definition.operands.size() - 1)].linear) return here;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<Function*, Irreversible> try_transpose(ir::Module& module, const Function& f, const Selection& linear,
+                                                     std::string name) {
+  if (const auto nonlinear = find_nonlinear(module, f, linear)) return std::unexpected(*nonlinear);
+  Derivatives derivatives(module);
+  Function& transposed = derivatives.write_transpose(f, linear, std::move(name));
+  if (!derivatives.irreversible()) return &transposed;
+  module.erase(transposed.name);
+  return std::unexpected(*derivatives.irreversible());
+}
+
 Function& transpose(ir::Module& module, const Function& f, const Selection& linear, std::string name) {
-  return Derivatives(module).write_transpose(f, linear, std::move(name));
+  const auto transposed = try_transpose(module, f, linear, std::move(name));
+  HYP_CHECK(transposed.has_value(), transposed.error().text());
+  return **transposed;
+}
+
+PassDefinition pass_transpose() {
+  return {.name = "transpose",
+          .doc = "Adds a linear func, turned around: cotangents of its results to cotangents of its parameters.",
+          .options = transform_options("linear", "numbers of the parameters in which it is linear, separated by spaces; empty: all that are floating",
+                                       "of the new func; empty: @NAME_transpose"),
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const auto may_select = [](Type type) { return is_floating(type.dtype()); };
+            HYP_TRY(const Transformed made, read_transform(module, options, "linear", may_select, context));
+            const auto transposed = try_transpose(module, *made.function, made.selection, made.name);
+            if (transposed) return Changed::yes;
+            report(transposed.error(), context);
+            return failure();
+          }};
 }
 
 }  // namespace hyperion::passes

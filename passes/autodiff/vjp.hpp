@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ir/module.hpp"
+#include "passes/autodiff/transpose.hpp"
 #include "passes/selection.hpp"
 
 namespace hyperion::passes {
@@ -16,6 +17,10 @@ namespace hyperion::passes {
 // Adds a function to `module`. Parameters: those of `f`, then a cotangent for each floating result. Results: those of
 // `f`, then a cotangent for each parameter in `wrt`.
 // REQUIRES: `f` is a func of `module`; wrt.size() == parameter count; parameters in `wrt` are floating; `name` is free.
+// After an error the module is as before.
+std::expected<ir::Function*, Irreversible> try_vjp(ir::Module& module, const ir::Function& f, const Selection& wrt,
+                                                   std::string name);
+// REQUIRES, as well: reverse mode exists.
 ir::Function& vjp(ir::Module& module, const ir::Function& f, const Selection& wrt, std::string name);
 
 }  // namespace hyperion::passes

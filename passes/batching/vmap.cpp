@@ -6,6 +6,7 @@
 #include "ir/transforms.hpp"
 #include "passes/autodiff/derivatives.hpp"
 #include "passes/function_copy.hpp"
+#include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
 
@@ -23,6 +24,19 @@ struct Batched {
   Value value;
   bool is_batched = false;
 };
+
+// Null: every tensor of the module can have one more axis.
+const ir::Function* function_of_full_rank(const ir::Module& module) {
+  for (const auto& function : module.functions()) {
+    const auto is_full = [&](ir::ValueId value) { return function->type(value).rank() >= kMaxRank; };
+    if (function->kind != ir::FunctionKind::func) continue;
+    if (std::ranges::any_of(function->parameters(), is_full)) return function.get();
+    for (ir::OpId id : function->ops()) {
+      if (std::ranges::any_of(function->op(id).results, is_full)) return function.get();
+    }
+  }
+  return nullptr;
+}
 
 Type batch_type(Type type, Dim size) {
   std::vector<Dim> dims(type.dims().begin(), type.dims().end());
@@ -133,6 +147,32 @@ Function& vmap(ir::Module& module, const Function& f, const Selection& batched, 
   for (const Batched& result : batcher.run(f, arguments, true)) results.push_back(batcher.batched(result));
   builder.return_values(results);
   return module.add(std::move(function));
+}
+
+PassDefinition pass_vmap() {
+  std::vector<ir::AttributeSpec> options =
+      transform_options("batched", "numbers of the parameters with a batch axis in front, separated by spaces; empty: all",
+                        "of the new func; empty: @NAME_vmap");
+  const ir::AttributeSpec size{"size", ir::AttributeKind::integer, "of the batch", std::int64_t{1}};
+  options.push_back(size);
+  return {.name = "vmap",
+          .doc = "Adds a func that applies another to every slice of its batched parameters.",
+          .options = std::move(options),
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const auto may_select = [](Type) { return true; };
+            HYP_TRY(const Transformed made, read_transform(module, options, "batched", may_select, context));
+            const std::int64_t size = options.integer("size");
+            if (size < 0) {
+              context.diagnostics.error("pass.option", format("vmap: a batch of size {}", size));
+              return failure();
+            }
+            if (const ir::Function* full = function_of_full_rank(module)) {
+              context.diagnostics.error("pass.option", format("vmap: @{} has tensors of rank {}, which leaves no room for the batch", full->name, kMaxRank));
+              return failure();
+            }
+            vmap(module, *made.function, made.selection, Dim(size), made.name);
+            return Changed::yes;
+          }};
 }
 
 }  // namespace hyperion::passes

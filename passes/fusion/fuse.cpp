@@ -5,7 +5,9 @@
 #include <set>
 
 #include "ir/builder.hpp"
+#include "ir/support/format.hpp"
 #include "passes/fusion/groups.hpp"
+#include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
 namespace {
@@ -235,6 +237,30 @@ class Outliner {
   std::set<std::uint32_t> emitted_ops_;
 };
 
+// Those that no other function calls, or the one that is named. Groups are made for known sizes.
+Result<std::vector<std::string>> functions_to_fuse(const ir::Module& module, const std::string& named, PassContext& context) {
+  std::set<std::string> called;
+  for (const auto& function : module.functions()) {
+    for (OpId id : function->ops()) {
+      for (const auto& [attribute, value] : function->op(id).attributes) {
+        if (const auto* symbol = std::get_if<ir::SymbolReference>(&value)) called.insert(symbol->name);
+      }
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& function : module.functions()) {
+    if (function->kind != ir::FunctionKind::func) continue;
+    if (named.empty() ? called.contains(function->name) : function->name != named) continue;
+    HYP_TRY_VOID(require_static(*function, context));
+    names.push_back(function->name);
+  }
+  if (!named.empty() && names.empty()) {
+    context.diagnostics.error("pass.option", format("fuse: no func is called @{}", named));
+    return failure();
+  }
+  return names;
+}
+
 }  // namespace
 
 Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& options) {
@@ -243,6 +269,27 @@ Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& opt
   module.erase(name);
   module.add(std::move(called));
   return Changed::yes;
+}
+
+PassDefinition pass_fuse() {
+  const FuseOptions defaults;
+  return {.name = "fuse",
+          .doc = "Cuts funcs into groups, each of which becomes one kernel, and calls of them.",
+          .options = {{"function", ir::AttributeKind::text, "the func to cut; empty: all that no other calls", std::string()},
+                      {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
+                      {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled}},
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const std::int64_t max_ops = options.integer("max_ops");
+            if (max_ops < 1) {
+              context.diagnostics.error("pass.option", format("fuse: groups of {} ops", max_ops));
+              return failure();
+            }
+            HYP_TRY(const std::vector<std::string> names, functions_to_fuse(module, options.text("function"), context));
+            for (const std::string& name : names) {
+              fuse(module, name, {.max_ops = static_cast<std::size_t>(max_ops), .enabled = options.boolean("enabled")});
+            }
+            return changed_if(!names.empty());
+          }};
 }
 
 }  // namespace hyperion::passes

@@ -6,6 +6,7 @@
 
 #include "ir/text/parse.hpp"
 #include "ir/text/round_trip.hpp"
+#include "passes/pass_manager.hpp"
 #include "tests/fuzz/mutate.hpp"
 
 namespace hyperion::fuzz {
@@ -24,6 +25,10 @@ void check(const std::string& text) {
   Diagnostics verification;
   if (module && ir::verify(**module, verification)) {
     EXPECT_EQ(ir::round_trip_defect(**module), "");
+    // What verifies can be expanded: whatever a composite accepts, its parts accept.
+    Diagnostics passes;
+    const Result<passes::Pipeline> pipeline = passes::Pipeline::parse("expand, canonicalize", passes);
+    EXPECT_TRUE(passes::run(*pipeline, **module, passes, {.verify_each = true}).has_value()) << passes.render();
   }
 }
 

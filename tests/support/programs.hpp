@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -44,6 +45,12 @@ inline std::vector<LiteralPtr> random_arguments(const ir::Function& f, std::uint
     arguments.push_back(random_literal(f.type(parameter), random, low, high));
   }
   return arguments;
+}
+
+// How many random programs a test runs: HYPERION_RANDOM_PROGRAMS, or 1,000.
+inline int program_count() {
+  const char* text = std::getenv("HYPERION_RANDOM_PROGRAMS");
+  return text == nullptr ? 1000 : std::atoi(text);
 }
 
 // The results of a function of the module. Fails the test if it cannot be interpreted.

@@ -1,7 +1,9 @@
 // random_program.hpp: random funcs of core ops, well typed by construction, the same for the same seed.
 //
-// Sizes are small and ranks up to 4; constants are often the ones that rules look for (0, -0, 1, 2). Views come in chains,
-// and values are reused, so that rewriting has something to do. No op in it observes the bits of a NaN.
+// Sizes are small, now and then empty or odd and longer than a vector, and ranks up to 4; constants are often the ones
+// that rules look for (0, -0, 1, 2). Views come in chains, values are reused, and contractions, convolutions, gathers
+// and composites stand between elementwise ops, so that rewriting and fusing have something to do. No op in it observes
+// the bits of a NaN.
 #pragma once
 
 #include <algorithm>
@@ -44,9 +46,15 @@ class RandomProgram {
   }
   void keep(ir::Value value) { values_.push_back(value); }
 
+  // Mostly 1 to 3; at times nothing at all, or odd and longer than a vector of any element type.
+  Dim random_size() {
+    static constexpr int kRare[] = {0, 5, 7, 19};
+    return Dim(below(8) == 0 ? kRare[below(4)] : 1 + below(3));
+  }
+
   Type random_type() {
     std::vector<Dim> dims;
-    for (int axis = below(4); axis > 0; --axis) dims.push_back(Dim(1 + below(3)));
+    for (int axis = below(4); axis > 0; --axis) dims.push_back(random_size());
     return Type(options_.dtypes[static_cast<std::size_t>(below(static_cast<int>(options_.dtypes.size())))], dims);
   }
 
@@ -65,7 +73,7 @@ class RandomProgram {
 
   void step() {
     const ir::Value x = recent();
-    switch (below(9)) {
+    switch (below(12)) {
       case 0:
       case 1: return unary(x);
       case 2:
@@ -74,6 +82,9 @@ class RandomProgram {
       case 5:
       case 6: return view(x);
       case 7: return choose(x);
+      case 8: return convolve(x);
+      case 9: return gather(x);
+      case 10: return composite(x);
       default: return contract(x);
     }
   }
@@ -102,7 +113,7 @@ class RandomProgram {
       case 1: std::ranges::shuffle(axes, random_); return keep(builder_.transpose(x, axes));
       case 2: return keep(builder_.reshape(x, std::vector{Dim(x.type().element_count())}));
       case 3: {
-        if (x.rank() > 3) return;
+        if (x.rank() > 3 || x.type().element_count() > kMostElements / 4) return;
         std::vector<Dim> shape(x.type().dims().begin(), x.type().dims().end());
         shape.insert(shape.begin(), Dim(1 + below(3)));
         for (std::int64_t& axis : axes) ++axis;
@@ -113,8 +124,8 @@ class RandomProgram {
         ir::Integers starts, limits;
         for (int axis = 0; axis < x.rank(); ++axis) {
           const auto size = static_cast<int>(x.dim(axis).value());
-          starts.push_back(below(size));
-          limits.push_back(starts.back() + 1 + below(size - static_cast<int>(starts.back())));
+          starts.push_back(below(size + 1));
+          limits.push_back(starts.back() + below(size + 1 - static_cast<int>(starts.back())));
         }
         return keep(builder_.slice(x, starts, limits));
       }
@@ -151,8 +162,62 @@ class RandomProgram {
     }
     const ir::Value y = any();
     if (y.dtype() != x.dtype() || y.rank() == 0 || x.rank() + y.rank() > 6 || y.dim(0) != x.dim(x.rank() - 1)) return;
+    const std::int64_t shared = std::max<std::int64_t>(y.dim(0).value(), 1);
+    if (elements(x) * elements(y) / (shared * shared) > kMostElements) return;
     keep(builder_.apply("dot", {x, y}, {{"lhs_contract", ir::Integers{x.rank() - 1}}, {"rhs_contract", ir::Integers{0}}}));
   }
+
+  // The last two axes as channels and a row, with a kernel that is a parameter of its own. Half of them get a bias and a
+  // maximum with 0 right away, as in a network.
+  void convolve(ir::Value x) {
+    if (is_boolean(x.dtype()) || x.rank() < 2 || elements(x) == 0) return;
+    const Dim channels = x.dim(x.rank() - 2), row = x.dim(x.rank() - 1);
+    const ir::Value image = builder_.reshape(x, std::vector{Dim(elements(x) / (channels.value() * row.value())), channels, row});
+    const Dim filters(1 + below(5)), taps(1 + below(3));
+    const ir::Integers one = {1}, none = {0};
+    const ir::Value kernel = builder_.parameter(Type(x.dtype(), {filters, channels, taps}));
+    const ir::Value y = builder_.apply("conv", {image, kernel},
+                                       {{"layout", std::string("channels_first")},
+                                        {"strides", ir::Integers{1 + below(2)}},
+                                        {"padding_low", ir::Integers{taps.value() - 1}},
+                                        {"padding_high", below(2) ? one : none},
+                                        {"dilations", one},
+                                        {"groups", std::int64_t{1}}});
+    if (below(2)) return keep(y);
+    const ir::Value bias = builder_.parameter(Type(x.dtype(), {filters}));
+    const ir::Value sum = y + builder_.broadcast(bias, y.type().dims(), {1});
+    keep(options_.smooth_only ? sum : builder_.apply("max", {sum, builder_.zeros(sum.type())}));
+  }
+
+  void gather(ir::Value x) {
+    if (x.rank() == 0 || elements(x) == 0) return;
+    const int axis = below(x.rank());
+    const auto size = static_cast<int>(x.dim(axis).value());
+    // Some point past the ends: what they give is stated by the op.
+    const ir::Value rows = builder_.apply("iota", {}, {{"shape", ir::Dims{Dim(1 + below(4))}}, {"dtype", DType::i32}, {"axis", std::int64_t{0}}});
+    const ir::Value indices = rows * (below(3) - 1) + below(size);
+    keep(builder_.apply("gather", {x, indices}, {{"axis", std::int64_t{axis}}, {"batch", std::int64_t{0}}}));
+  }
+
+  void composite(ir::Value x) {
+    if (!is_floating(x.dtype()) || x.rank() == 0 || elements(x) == 0) return;
+    const std::int64_t last = x.rank() - 1;
+    switch (below(6)) {
+      case 0: return keep(builder_.apply("softmax", {x}, {{"axis", std::int64_t{below(x.rank())}}}));
+      case 1: return keep(builder_.apply("log_softmax", {x}, {{"axis", last}}));
+      case 2: return keep(builder_.apply("gelu", {x}, {{"approximate", std::string(below(2) ? "none" : "tanh")}}));
+      case 3: return keep(ir::unary("silu", x));
+      case 4: return keep(builder_.apply("mean", {x}, {{"axes", ir::Integers{last}}}));
+      default: {
+        const ir::Value scale = builder_.parameter(Type(x.dtype(), {x.dim(x.rank() - 1)}));
+        return keep(builder_.apply("rms_norm", {x, scale}, {{"epsilon", 0.5}}));
+      }
+    }
+  }
+
+  // Interpreting a program of such tensors takes milliseconds.
+  static constexpr std::int64_t kMostElements = 4096;
+  static std::int64_t elements(ir::Value x) { return x.type().element_count(); }
 
   RandomProgramOptions options_;
   std::mt19937_64 random_;

@@ -1,0 +1,53 @@
+// Random programs, compiled with and without fusion: every result is the interpreter's, bit for bit (all NaNs are one).
+// HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
+#include <gtest/gtest.h>
+
+#include "codegen/driver/run.hpp"
+#include "ir/text/print.hpp"
+#include "tests/support/numeric.hpp"
+#include "tests/support/programs.hpp"
+#include "tests/support/random_program.hpp"
+
+namespace hyperion {
+namespace {
+
+using testing_support::program_count;
+using testing_support::random_arguments;
+using testing_support::RandomProgram;
+
+// The test is cut in pieces that ctest runs side by side.
+constexpr int kShards = 4;
+
+class CompiledPrograms : public ::testing::TestWithParam<int> {};
+
+void expect_same_bits(int seed, bool fused) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  ir::Module module("programs");
+  RandomProgram(module, "f", random());
+  const auto arguments = random_arguments(*module.find("f"), random(), -2, 2);
+  const auto expected = testing_support::run(module, "f", arguments);
+  codegen::DriverOptions options;
+  options.fusion.enabled = fused;
+  const auto actual = codegen::run_compiled(module, "f", arguments, options, 2);
+  ASSERT_TRUE(actual) << "seed " << seed << ": " << actual.error().text() << "\n" << ir::print(module);
+  ASSERT_EQ(actual->size(), expected.size());
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    EXPECT_EQ(testing_support::difference(expected[k], (*actual)[k]), "")
+        << "seed " << seed << (fused ? ", fused" : ", unfused") << ", result " << k << "\n"
+        << ir::print(module);
+  }
+}
+
+TEST_P(CompiledPrograms, MatchInterpreter) {
+  for (int seed = 1 + GetParam(); seed <= program_count(); seed += kShards) {
+    expect_same_bits(seed, true);
+    // Unfused, every op is a kernel: slower to compile, and alike from program to program.
+    if (seed % 5 < 2) expect_same_bits(seed, false);
+    if (HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, CompiledPrograms, ::testing::Range(0, kShards));
+
+}  // namespace
+}  // namespace hyperion
