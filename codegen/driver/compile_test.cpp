@@ -204,6 +204,32 @@ TEST(Compile, TransposedReads) {
   EXPECT_EQ(kernels_with(text(37, 48, "f32"), "transpose_lanes"), 1);
 }
 
+// Kernels that follow one another hand on one piece of memory, unless somebody still reads what lies in it.
+TEST(Compile, ResultsTakeTheMemoryOfDeadOperands) {
+  const std::string chain = R"(  func @f(%x: f32[1000], %y: f32[1000]) -> f32[1000] {
+    %0 = exp %x : f32[1000]
+    %1 = neg %0 : f32[1000]
+    %2 = mul %1, %1 : f32[1000]
+    %3 = add %2, %y : f32[1000]
+    %4 = sub %3, %2 : f32[1000]
+    %5 = neg %4 : f32[1000]
+    return %5
+  }
+)";
+  expect_compiled_as_interpreted(chain);
+  Diagnostics diagnostics;
+  auto module = ir::parse("hyperion 1\nmodule @m {\n" + chain + "}\n", "test.hir", diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  DriverOptions options;
+  options.fusion.enabled = false;
+  const auto compiled = compile(**module, "f", options);
+  ASSERT_TRUE(compiled) << compiled.error().text();
+  // %0, %1, %2 and %4 in one piece, %3 in another while %2 is still wanted.
+  ASSERT_EQ(compiled->plans.size(), 1u);
+  EXPECT_GE(compiled->plans[0].arena_bytes, 2u * 4000);
+  EXPECT_LT(compiled->plans[0].arena_bytes, 3u * 4000);
+}
+
 TEST(Compile, SmallFloatsIntegersAndBools) {
   expect_compiled_as_interpreted(R"(  func @f(%x: f16[50], %y: bf16[50], %i: i32[50]) -> f16[50], bf16[50], i32[50], bool[50] {
     %0 = mul %x, %x : f16[50]

@@ -187,6 +187,7 @@ class FunctionPlan {
       }
       ++time;
     }
+    const std::map<ValueId, ValueId> taken_over = share_in_place(lifetimes);
     std::vector<passes::Lifetime> all;
     for (const auto& [value, lifetime] : lifetimes) all.push_back(lifetime);
     for (const auto& [op, lifetime] : of_ops) all.push_back(lifetime);
@@ -198,6 +199,49 @@ class FunctionPlan {
     };
     for (const auto& [value, lifetime] : lifetimes) places_[value] = arena(lifetime.bytes);
     for (const auto& [op, lifetime] : of_ops) temporaries_[op].push_back(arena(lifetime.bytes));
+    for (const auto& [result, owner] : taken_over) places_[result] = places_.at(owner);
+  }
+
+  // A kernel's result takes the memory of an operand that nothing reads afterwards, where the kernel reads that element
+  // before it writes it. The operand's lifetime grows by the result's, which goes. Returns each such result with the value
+  // whose memory it ends up in.
+  std::map<ValueId, ValueId> share_in_place(std::map<ValueId, passes::Lifetime>& lifetimes) const {
+    std::map<ValueId, ValueId> taken_over;
+    const auto owner_of = [&](ValueId value) {
+      value = storage(value);
+      const auto found = taken_over.find(value);
+      return found == taken_over.end() ? value : found->second;
+    };
+    std::int64_t time = -1;
+    for (OpId id : f_.ops()) {
+      ++time;
+      const Op& op = f_.op(id);
+      const CompiledGroup* group = group_of(op);
+      if (group == nullptr) continue;
+      for (const auto& [input, output] : group->in_place) {
+        const ValueId owner = owner_of(op.operands[static_cast<std::size_t>(input)]);
+        const ValueId result = op.results[static_cast<std::size_t>(output)];
+        const auto from = lifetimes.find(owner), to = lifetimes.find(result);
+        if (from == lifetimes.end() || to == lifetimes.end() || owner == result) continue;
+        if (from->second.end != time || from->second.bytes != to->second.bytes) continue;
+        if (!reads_in_place(op, *group, owner, output, owner_of)) continue;
+        from->second.end = to->second.end;
+        lifetimes.erase(to);
+        taken_over[result] = owner;
+      }
+    }
+    return taken_over;
+  }
+
+  // Whether each operand of `op` that lies in the memory of `owner` may be overwritten by this result.
+  template <class OwnerOf>
+  bool reads_in_place(const Op& op, const CompiledGroup& group, ValueId owner, int output, OwnerOf owner_of) const {
+    for (std::size_t k = 0; k < op.operands.size(); ++k) {
+      if (owner_of(op.operands[k]) != owner) continue;
+      const std::pair pair(static_cast<int>(k), output);
+      if (std::ranges::find(group.in_place, pair) == group.in_place.end()) return false;
+    }
+    return true;
   }
 
   // ---- instructions ---------------------------------------------------------------------------------------------
@@ -326,11 +370,7 @@ class FunctionPlan {
     const Op& op = f_.op(producer);
     const CompiledGroup& group = *group_of(op);
     const auto output = static_cast<int>(std::ranges::find(op.results, result) - op.results.begin());
-    for (std::size_t k = 0; k < op.operands.size(); ++k) {
-      if (op.operands[k] != argument) continue;
-      if (std::ranges::find(group.in_place, std::pair(static_cast<int>(k), output)) == group.in_place.end()) return false;
-    }
-    return true;
+    return reads_in_place(op, group, argument, output, [](ValueId value) { return value; });
   }
 
   const Function& f_;
