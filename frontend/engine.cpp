@@ -9,6 +9,7 @@
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
+#include "passes/pass_manager.hpp"
 #include "runtime/cluster.hpp"
 
 namespace hyperion::frontend {
@@ -54,6 +55,41 @@ class Stopwatch {
  private:
   std::atomic<std::int64_t>& total_;
   Clock::time_point start_;
+};
+
+// What compiling consists of, as spans of the profile: its stages, and within the first of them the passes.
+class CompileSpans : public passes::Instrumentation {
+ public:
+  explicit CompileSpans(runtime::Profiler& profiler) : profiler_(profiler), stage_start_(runtime::now_ticks()) {}
+
+  codegen::StageListener listener() {
+    return {.module = [this](codegen::Stage stage, const ir::Module&) { end_stage(stage); }, .instrumentations = {this}};
+  }
+  // Whatever came after the last stage that is shown.
+  void end_code() { end("machine code"); }
+
+  void before_pass(const passes::PassEvent&) override { pass_start_ = runtime::now_ticks(); }
+  Result<> after_pass(const passes::PassEvent& event, passes::Changed, Diagnostics&) override {
+    record(event.step.text(), "pass", pass_start_);
+    return {};
+  }
+
+ private:
+  void end_stage(codegen::Stage stage) {
+    if (stage == codegen::Stage::passes) end("passes");
+    if (stage == codegen::Stage::fused) end("fuse");
+    if (stage == codegen::Stage::kernels) end("lower and emit");
+  }
+  void end(const char* name) {
+    record(name, "stage", stage_start_);
+    stage_start_ = runtime::now_ticks();
+  }
+  void record(const std::string& name, const char* category, runtime::Ticks start) {
+    profiler_.record(profiler_.label({.name = name, .category = category}), start, runtime::now_ticks());
+  }
+
+  runtime::Profiler& profiler_;
+  runtime::Ticks stage_start_, pass_start_ = 0;
 };
 
 class InterpretedFunction : public Executable {
@@ -147,7 +183,11 @@ StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, co
     }
   }
   const std::unique_ptr<ir::Module> copy = module.clone();
-  HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options));
+  runtime::Profiler& profiler = instance()->profiler();
+  const auto span = profiler.span("compile " + function.name, "compile");
+  CompileSpans spans(profiler);
+  HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options, spans.listener()));
+  spans.end_code();
   ++compiled_count;
   if (cache != nullptr) cache->put(key, compiled.serialize());
   return start(std::move(compiled), function.name);

@@ -24,7 +24,7 @@ std::string error_of(F statement, int line) {
     std::string text = error.what();
     // A compiler cache may have made the folder relative, so whatever stands before the room's name is it.
     for (std::size_t at; (at = text.find("/frontend/")) != std::string::npos;) {
-      const std::size_t space = text.find_last_of(" (\n", at);
+      const std::size_t space = text.find_last_of(" \n(", at);
       const std::size_t begin = space == std::string::npos ? 0 : space + 1;
       text.erase(begin, at + 1 - begin);
     }

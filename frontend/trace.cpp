@@ -81,11 +81,13 @@ std::vector<Type> types_of(std::span<const Tensor> tensors) {
 }
 
 Trace::Trace(std::string transform, std::span<const Type> types, Location where)
-    : transform_(std::move(transform)), where_(where), oldest_(next_sequence()) {
+    : transform_(std::move(transform)), where_(where), oldest_(next_sequence()), started_(runtime::now_ticks()) {
   for (Type type : types) parameters_.emplace_back(parameter_node(type, where));
 }
 
 TracedFunction Trace::finish(std::span<const Tensor> outputs) const {
+  runtime::Profiler& profiler = instance()->profiler();
+  profiler.record(profiler.label({.name = "record " + transform_, .category = "record"}), started_, runtime::now_ticks());
   for (const Tensor& output : outputs) {
     if (output.is_empty()) raise(where_, "tensor.empty", format("{}: the function returned an empty tensor", transform_));
   }
@@ -127,6 +129,7 @@ std::vector<Tensor> apply_function(const TracedFunction& f, std::span<const Tens
 
 std::vector<Tensor> apply_vjp(const TracedFunction& f, std::span<const Tensor> arguments,
                               const std::vector<bool>& selected, std::span<const Tensor> cotangents, Location where) {
+  const auto span = instance()->profiler().span("vjp", "record");
   Workspace work(f);
   ir::Function& vjp = reverse_mode(f, work, selected, where);
   std::vector<NodeRef> all = with_captures(f, arguments);
@@ -140,6 +143,7 @@ std::vector<Tensor> apply_vjp(const TracedFunction& f, std::span<const Tensor> a
 
 std::vector<Tensor> apply_jvp(const TracedFunction& f, std::span<const Tensor> arguments,
                               std::span<const Tensor> tangents, Location) {
+  const auto span = instance()->profiler().span("jvp", "record");
   Workspace work(f);
   std::vector<bool> active;
   for (const Tensor& tangent : tangents) active.push_back(!tangent.is_empty());
@@ -153,6 +157,7 @@ std::vector<Tensor> apply_jvp(const TracedFunction& f, std::span<const Tensor> a
 
 std::vector<Tensor> apply_vmap(const TracedFunction& f, std::span<const Tensor> arguments,
                                const std::vector<bool>& batched, std::int64_t size) {
+  const auto span = instance()->profiler().span("vmap", "record");
   Workspace work(f);
   ir::Function& vmap = passes::vmap(*work.module, *work.function, selection(f, batched), Dim(size), work.name("vmap"));
   return tensors_of(record_again(*work.module, vmap, with_captures(f, arguments)));

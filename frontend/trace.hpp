@@ -39,6 +39,7 @@ class Trace {
   std::string transform_;
   Location where_;
   std::uint64_t oldest_;
+  runtime::Ticks started_;  // for profiles: from here to finish() the user's function runs
   std::vector<Tensor> parameters_;
 };
 

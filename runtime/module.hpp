@@ -81,7 +81,7 @@ struct Module {
   std::vector<Function> functions;
   std::vector<Plan> plans;
   std::vector<Constant> constants;
-  std::vector<Bytes> objects;  // symbols are looked up in order
+  std::vector<Bytes> objects;  // linked as one
 
   static StatusOr<Module> load(const std::string& path);
   static StatusOr<Module> parse(std::span<const std::byte> bytes);

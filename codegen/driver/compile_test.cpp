@@ -197,10 +197,10 @@ TEST(Compile, TransposedReads) {
 )",
                   rows, columns, dtype);
   };
-  for (const auto& [rows, columns] : {std::pair(16, 32), {17, 33}, {48, 9}, {8, 70}}) {
+  for (const auto& [rows, columns] : {std::pair(16, 96), {35, 47}, {160, 9}, {8, 180}}) {
     expect_compiled_as_interpreted(text(rows, columns, "f32"));
   }
-  for (const std::string_view dtype : {"f64", "bf16", "i8"}) expect_compiled_as_interpreted(text(17, 19, dtype));
+  for (const std::string_view dtype : {"f64", "bf16", "i8"}) expect_compiled_as_interpreted(text(35, 43, dtype));
   EXPECT_EQ(kernels_with(text(37, 48, "f32"), "transpose_lanes"), 1);
 }
 

@@ -101,7 +101,7 @@ Value* f32_to_f8(IRBuilderBase& b, DType dtype, Value* x) {
 
 Value* bf16_to_f32(IRBuilderBase& b, Value* x) {
   const Constants c{b, lanes_of(x)};
-  Value* bits = b.CreateZExt(b.CreateBitCast(x, c.type(DType::u16)), c.type(DType::u32));
+  Value* bits = b.CreateZExt(x, c.type(DType::u32));
   return b.CreateBitCast(b.CreateShl(bits, c.integer(DType::u32, 16)), c.type(DType::f32));
 }
 
@@ -113,7 +113,7 @@ Value* f32_to_bf16(IRBuilderBase& b, Value* x) {
   Value* high = b.CreateLShr(bits, u32(16));
   Value* rounded = b.CreateLShr(b.CreateAdd(b.CreateAdd(bits, u32(0x7fff)), b.CreateAnd(high, u32(1))), u32(16));
   Value* result = b.CreateSelect(b.CreateFCmpUNO(x, x), b.CreateOr(high, u32(0x40)), rounded);
-  return b.CreateBitCast(b.CreateTrunc(result, c.type(DType::u16)), c.type(DType::bf16));
+  return b.CreateTrunc(result, c.type(DType::bf16));
 }
 
 Value* to_wide_float(IRBuilderBase& b, DType from, Value* x) {
@@ -278,11 +278,11 @@ Value* emit_integer(IRBuilderBase& b, Primitive primitive, DType dtype, std::spa
 
 }  // namespace
 
+// bf16 is its bits: on CPUs without its conversions, LLVM's bfloat makes even a select a call into a library.
 llvm::Type* register_type(llvm::LLVMContext& context, DType dtype, std::int64_t lanes) {
-  llvm::Type* element = is_boolean(dtype)      ? llvm::Type::getInt1Ty(context)
-                        : dtype == DType::f16  ? llvm::Type::getHalfTy(context)
-                        : dtype == DType::bf16 ? llvm::Type::getBFloatTy(context)
-                                               : element_type(context, dtype);
+  llvm::Type* element = is_boolean(dtype)     ? llvm::Type::getInt1Ty(context)
+                        : dtype == DType::f16 ? llvm::Type::getHalfTy(context)
+                                              : element_type(context, dtype);
   return lanes == 0 ? element : llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes));
 }
 

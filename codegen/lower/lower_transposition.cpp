@@ -12,6 +12,9 @@ using ir::TermPool;
 using ir::Value;
 using ir::VariableId;
 
+// Below, a gather costs less than the time to compile a square.
+constexpr std::int64_t kFewestElements = 4096;
+
 // Accesses that are computed whatever the indices are: those under a guard need its mask.
 void collect_unguarded(const TermPool& pool, TermId root, std::set<TermId>& seen, std::vector<TermId>& out) {
   if (!seen.insert(root).second) return;
@@ -209,6 +212,9 @@ std::optional<TransposedTiles> find_transposed_tiles(const MapNest& nest, const 
   tiles.lanes = target.vector_bytes / static_cast<int>(widest);
   const auto is_long = [&](std::size_t axis) { return nest.extent(axis) >= tiles.lanes / 2; };
   if (tiles.accesses.empty() || !is_long(tiles.across) || !is_long(nest.variables.size() - 1)) return std::nullopt;
+  std::int64_t elements = 1;
+  for (std::size_t axis = 0; axis < nest.variables.size(); ++axis) elements *= nest.extent(axis);
+  if (elements < kFewestElements) return std::nullopt;
   return tiles;
 }
 

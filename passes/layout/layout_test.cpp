@@ -39,7 +39,9 @@ TEST(Layout, LeavesTranspositionsAtTheEndsOnly) {
   int transpositions = 0;
   for (ir::OpId id : f.ops()) {
     const ir::Op& op = f.op(id);
-    if (op.name().starts_with("conv")) EXPECT_EQ(op.attributes.text("layout"), "channels_last");
+    if (op.name().starts_with("conv")) {
+      EXPECT_EQ(op.attributes.text("layout"), "channels_last");
+    }
     transpositions += op.is("transpose");
   }
   // x and w go in and the three results come out; v's becomes a reshape, and none is left between the convolutions.

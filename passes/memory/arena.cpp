@@ -55,7 +55,6 @@ ArenaLayout place_in_time(std::span<const Lifetime> values) {
   std::uint64_t end = 0;                           // of what is in use
   const auto free = [&](std::size_t index) {
     std::uint64_t offset = layout.offsets[index], size = aligned(values[index].bytes);
-    if (size == 0) return;
     auto next = gaps.lower_bound(offset);
     if (next != gaps.end() && next->first == offset + size) {
       size += next->second;
@@ -73,6 +72,7 @@ ArenaLayout place_in_time(std::span<const Lifetime> values) {
     else gaps.emplace(offset, size);
   };
   for (std::size_t index : order) {
+    if (values[index].bytes == 0) continue;  // anywhere
     while (!alive.empty() && alive.begin()->first < values[index].begin) {
       free(alive.begin()->second);
       alive.erase(alive.begin());

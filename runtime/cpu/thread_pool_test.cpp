@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -136,6 +137,69 @@ TEST(ThreadPool, ManyCallersShareOnePool) {
   std::int64_t expected = 0;
   for (int run = 0; run < 500; ++run) expected += 1 + run % 33;
   EXPECT_EQ(tiles.load(), 6 * expected);
+}
+
+// A machine whose cores are all taken, for the life of this object.
+class BusyMachine {
+ public:
+  BusyMachine() {
+    for (unsigned k = 0; k < 4 * std::max(1u, std::thread::hardware_concurrency()); ++k) {
+      spinners_.emplace_back([this] {
+        while (!over_.load(std::memory_order_relaxed)) {
+        }
+      });
+    }
+  }
+  ~BusyMachine() {
+    over_ = true;
+    for (std::thread& spinner : spinners_) spinner.join();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::vector<std::thread> spinners_;
+};
+
+TEST(ThreadPool, EveryTileRunsOnABusyMachine) {
+  const BusyMachine others;
+  ThreadPool pool(4);
+  for (int run = 0; run < 300; ++run) {
+    const std::int64_t tiles = 1 + 37 * run % 501;
+    std::vector<std::atomic<int>> hits(static_cast<std::size_t>(tiles));
+    pool.parallel_for(tiles, [&](std::int64_t begin, std::int64_t end, int) noexcept {
+      for (std::int64_t i = begin; i < end; ++i) hits[static_cast<std::size_t>(i)].fetch_add(1);
+    });
+    for (const std::atomic<int>& hit : hits) ASSERT_EQ(hit.load(), 1) << "run " << run;
+  }
+}
+
+// Workers that got a tile hold it until everything else is done. So somebody must do everything
+// else, and that can only be the caller: it waits for tiles that are claimed, never for others. A
+// split that gave each worker its share in advance would stand still here.
+TEST(ThreadPool, TheCallerRunsWhateverNobodyClaimed) {
+  const BusyMachine others;
+  ThreadPool pool(4);
+  constexpr std::int64_t kTiles = 1000;
+  constexpr auto kLongEnough = std::chrono::seconds(60);
+  for (int run = 0; run < 20; ++run) {
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<std::int64_t> held{0}, done{0};
+    std::atomic<bool> stood_still{false};
+    pool.parallel_for(kTiles, [&](std::int64_t begin, std::int64_t end, int) noexcept {
+      if (std::this_thread::get_id() == caller) {
+        done.fetch_add(end - begin);
+        return;
+      }
+      held.fetch_add(end - begin);
+      const auto deadline = std::chrono::steady_clock::now() + kLongEnough;
+      while (held.load() + done.load() < kTiles && !stood_still.load()) {
+        if (std::chrono::steady_clock::now() > deadline) stood_still = true;
+        std::this_thread::yield();
+      }
+    });
+    ASSERT_FALSE(stood_still.load()) << "run " << run << ": tiles that nobody claimed were not run";
+    EXPECT_EQ(held.load() + done.load(), kTiles);
+  }
 }
 
 TEST(ThreadPool, StoppingWhileWorkersSleepOrSpin) {

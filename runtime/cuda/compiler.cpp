@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ir/support/format.hpp"
+#include "runtime/cuda/driver.hpp"
 #include "runtime/cuda/problem.hpp"
 
 namespace hyperion::runtime::cuda {
@@ -87,10 +88,11 @@ StatusOr<> check_architecture(Nvrtc& nvrtc, const CompileRequest& request) {
   HYP_TRY_VOID(
       check(nvrtc, nvrtc.nvrtcGetSupportedArchs(known.data()), "nvrtcGetSupportedArchs", request));
   if (std::ranges::find(known, number_of(request.architecture)) != known.end()) return {};
-  return problem_error(Problem::architecture,
-                       format("NVRTC {} does not know '{}', only sm_{}", nvrtc.version(),
-                              request.architecture, fmt::join(known, ", sm_")),
-                       request.name);
+  return problem_error(
+      Problem::architecture,
+      format("NVRTC {} does not know '{}', only sm_{}", version_text(nvrtc.version()),
+             request.architecture, fmt::join(known, ", sm_")),
+      request.name);
 }
 
 std::string read_log(Nvrtc& nvrtc, nvrtcProgram program) {
@@ -104,6 +106,16 @@ std::string read_log(Nvrtc& nvrtc, nvrtcProgram program) {
 
 }  // namespace
 
+// C++20 is the newest that NVRTC 13.0 takes. Functions without a mark are the device's, so that
+// shared scalar functions need none. The assembler reports registers and spills.
+std::vector<std::string> standard_options(int nvrtc_version) {
+  std::vector<std::string> options = {"--std=c++20", "-default-device", "--minimal", "-Xptxas=-v"};
+  // From 12.9 on NVRTC keeps a cache of its own where there is a driver. What comes out of it has
+  // no log, so spills and advisories would be seen only once; and we have a cache.
+  if (nvrtc_version >= 12090) options.emplace_back("--no-cache");
+  return options;
+}
+
 StatusOr<std::shared_ptr<Nvrtc>> Compiler::nvrtc() {
   std::lock_guard lock(mutex_);
   if (options_.nvrtc == nullptr) {
@@ -113,13 +125,13 @@ StatusOr<std::shared_ptr<Nvrtc>> Compiler::nvrtc() {
 }
 
 // Each part with its length, so that no two requests run into the same bytes.
-Hash128 Compiler::key(const CompileRequest& request, std::string_view nvrtc_version) {
+Hash128 Compiler::key(const CompileRequest& request, int nvrtc_version) {
   std::string text;
   const auto append = [&](std::string_view part) { text += format("{}:{};", part.size(), part); };
   append(kFormat);
-  append(nvrtc_version);
+  append(version_text(nvrtc_version));
   append(request.architecture);
-  for (const std::string_view option : kStandardOptions) append(option);
+  for (const std::string& option : standard_options(nvrtc_version)) append(option);
   append("");
   for (const std::string& option : request.options) append(option);
   append("");
@@ -155,8 +167,9 @@ StatusOr<Program> Compiler::compile_now(Nvrtc& nvrtc, const CompileRequest& requ
   const ProgramHandle handle(nvrtc, created);
 
   const std::string architecture = "--gpu-architecture=" + request.architecture;
+  const std::vector<std::string> standard = standard_options(nvrtc.version());
   std::vector<const char*> options = {architecture.c_str()};
-  for (const std::string_view option : kStandardOptions) options.push_back(option.data());
+  for (const std::string& option : standard) options.push_back(option.c_str());
   for (const std::string& option : request.options) options.push_back(option.c_str());
   const nvrtcResult result =
       nvrtc.nvrtcCompileProgram(handle.get(), static_cast<int>(options.size()), options.data());

@@ -9,7 +9,7 @@
 // A program is known by its content: hash of source, options, architecture and the compiler's
 // version. What is in the disk cache is not compiled again.
 //
-// The same options always stand in front (kStandardOptions); a request adds its own. Kernels are
+// The same options always stand in front (standard_options()); a request adds its own. Kernels are
 // `extern "C"`, so that their names are what the source says.
 //
 // Thread safety: all functions.
@@ -33,10 +33,8 @@
 
 namespace hyperion::runtime::cuda {
 
-// C++20 is the newest that NVRTC 13.0 takes. Functions without a mark are the device's, so that
-// shared scalar functions need none. The assembler reports registers and spills.
-inline constexpr std::string_view kStandardOptions[] = {"--std=c++20", "-default-device",
-                                                        "--minimal", "-Xptxas=-v"};
+// What every program is compiled with by this version of NVRTC.
+std::vector<std::string> standard_options(int nvrtc_version);
 
 struct CompileRequest {
   std::string name;  // in messages: "softmax.cu"
@@ -75,7 +73,7 @@ class Compiler {
   // The compiler itself, opened if need be.
   StatusOr<std::shared_ptr<Nvrtc>> nvrtc();
 
-  static Hash128 key(const CompileRequest& request, std::string_view nvrtc_version);
+  static Hash128 key(const CompileRequest& request, int nvrtc_version);
 
  private:
   StatusOr<Program> compile_now(Nvrtc& nvrtc, const CompileRequest& request);

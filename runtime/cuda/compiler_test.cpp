@@ -88,7 +88,10 @@ TEST(CudaCompiler, PassesArchitectureAndOptions) {
   ASSERT_TRUE(program) << program.error().text();
   EXPECT_EQ(nvrtc->options,
             (std::vector<std::string>{"--gpu-architecture=sm_80", "--std=c++20", "-default-device",
-                                      "--minimal", "-Xptxas=-v", "--fmad=false"}));
+                                      "--minimal", "-Xptxas=-v", "--no-cache", "--fmad=false"}));
+  nvrtc->nvrtc_version = 12080;  // does not know that option
+  ASSERT_TRUE(compiler.compile(asked));
+  EXPECT_EQ(nvrtc->options[5], "--fmad=false");
   EXPECT_STREQ(reinterpret_cast<const char*>(program->cubin.data()), "FAKE scale ");
   EXPECT_EQ(program->log.kernels.at(0).registers, 10);
   EXPECT_FALSE(program->from_cache);
@@ -140,7 +143,7 @@ TEST(CudaCompiler, CachesByContent) {
   other = request();
   other.source += " ";
   EXPECT_FALSE(compile(other).from_cache);
-  nvrtc->version_text = "13.1";
+  nvrtc->nvrtc_version = 13010;
   EXPECT_FALSE(compile(request()).from_cache);
   // The name is only for messages.
   other = request();
@@ -153,7 +156,7 @@ TEST(CudaCompiler, ADamagedEntryIsCompiledAgain) {
   DiskCache cache = open_cache(folder);
   const auto nvrtc = std::make_shared<FakeNvrtc>();
   Compiler compiler({.nvrtc = nvrtc, .cache = &cache});
-  const Hash128 key = Compiler::key(request(), "13.0");
+  const Hash128 key = Compiler::key(request(), 13000);
   for (const std::size_t bytes : {0, 7, 8}) {  // too short for the length, then for any code
     cache.put(key, std::vector<std::byte>(bytes));
     EXPECT_FALSE(compiler.compile(request())->from_cache) << bytes;

@@ -21,7 +21,7 @@ constexpr const char* kNames[] = {"libnvrtc.so.13", "libnvrtc.so.12"};
 
 class LoadedNvrtc final : public Nvrtc {
  public:
-  LoadedNvrtc(int major, int minor) : version_(format("{}.{}", major, minor)) {}
+  LoadedNvrtc(int major, int minor) : version_(1000 * major + 10 * minor) {}
 
   const char* find_all(const Symbols& symbols) {
     const auto look_up = [&](const char* name, auto& pointer) {
@@ -36,7 +36,7 @@ class LoadedNvrtc final : public Nvrtc {
     return nullptr;
   }
 
-  std::string version() const override { return version_; }
+  int version() const override { return version_; }
   std::string result_text(nvrtcResult result) const override { return text_(result); }
 
 #define HYP_NVRTC_ENTRY(name, parameters, arguments) \
@@ -45,7 +45,7 @@ class LoadedNvrtc final : public Nvrtc {
 #undef HYP_NVRTC_ENTRY
 
  private:
-  const std::string version_;
+  const int version_;
   const char* (*text_)(nvrtcResult) = nullptr;
 #define HYP_NVRTC_ENTRY(name, parameters, arguments) nvrtcResult(*name##_) parameters = nullptr;
 #include "runtime/cuda/nvrtc.def"

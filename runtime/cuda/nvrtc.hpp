@@ -29,8 +29,8 @@ class Nvrtc {
   using Symbols = std::function<void*(const char* name)>;
   static StatusOr<std::shared_ptr<Nvrtc>> from_symbols(const Symbols& symbols, std::string name);
 
-  // "13.0"; part of the key under which compiled code is cached.
-  virtual std::string version() const = 0;
+  // 13000 for 13.0, as a driver's; part of the key under which compiled code is cached.
+  virtual int version() const = 0;
   virtual std::string result_text(nvrtcResult result) const = 0;
 
 #define HYP_NVRTC_ENTRY(name, parameters, arguments) virtual nvrtcResult name parameters = 0;

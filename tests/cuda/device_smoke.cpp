@@ -14,10 +14,13 @@
 #include "ir/support/format.hpp"
 #include "runtime/cpu/host_info.hpp"
 #include "runtime/cuda/compiler.hpp"
+#include "runtime/cuda/device.hpp"
 #include "runtime/cuda/graph.hpp"
+#include "runtime/cuda/object.hpp"
 #include "runtime/cuda/pool.hpp"
 #include "runtime/cuda/problem.hpp"
 #include "runtime/cuda/staging.hpp"
+#include "runtime/executor.hpp"
 
 namespace hyperion::runtime::cuda {
 namespace {
@@ -109,8 +112,8 @@ StatusOr<std::string> compile(Machine& machine) {
   return format(
       "NVRTC {} for {}: first {:.1f} ms, second {:.1f} ms, load {:.2f} ms, "
       "16 programs on {} threads {:.0f} ms; add uses {} registers",
-      nvrtc->version(), architecture, 1e3 * first.seconds, 1e3 * second.seconds, 1e3 * loaded,
-      threads.threads(), 1e3 * (now() - many_start), kernel->attributes().registers);
+      version_text(nvrtc->version()), architecture, 1e3 * first.seconds, 1e3 * second.seconds,
+      1e3 * loaded, threads.threads(), 1e3 * (now() - many_start), kernel->attributes().registers);
 }
 
 StatusOr<std::string> vector_add(Machine& machine) {
@@ -337,6 +340,66 @@ StatusOr<std::string> replay_values(Machine& machine) {
   return std::string(replay->is_graph() ? "a graph" : replay->fallback_reason());
 }
 
+// Ten kernels as a plan, run by an executor: what one step of a small model costs the host.
+StatusOr<std::string> executor_steps(Machine& machine) {
+  constexpr std::int64_t kCount = 1024;
+  constexpr std::uint64_t kBytes = kCount * sizeof(float);
+  constexpr int kKernels = 10;
+  Compiler compiler;
+  DeviceObject object{
+      .architecture = machine.context->properties().architecture(), .kernels = {}, .cubin = {}};
+  HYP_TRY(Program program, compiler.compile({.name = "smoke.cu",
+                                             .source = std::string(kSource),
+                                             .architecture = object.architecture}));
+  object.cubin = std::move(program.cubin);
+  object.kernels.push_back({"add",
+                            shape_for(kCount),
+                            {BufferParameter{0}, BufferParameter{1}, BufferParameter{2},
+                             ConstantParameter::of(static_cast<int>(kCount))}});
+  // x0 = argument; x[i + 1] = x[i] + argument
+  const auto arena = [](int i) {
+    return Slot{Slot::Kind::arena, 0, static_cast<std::uint64_t>(i) * kBytes, kBytes};
+  };
+  const Slot argument = {Slot::Kind::argument, 0, 0, kBytes};
+  Plan plan{"steps", {kBytes}, {kBytes}, kKernels * kBytes, {}};
+  for (int i = 0; i < kKernels; ++i) {
+    const Slot from = i == 0 ? argument : arena(i - 1);
+    const Slot to = i + 1 == kKernels ? Slot{Slot::Kind::output, 0, 0, kBytes} : arena(i);
+    plan.instructions.push_back(runtime::Launch{.kernel = "add", .buffers = {from, argument, to}});
+  }
+  auto module = std::make_shared<Module>();
+  const TensorType floats{DType::f32, {kCount}};
+  module->functions.push_back({"steps", 0, {floats}, {{floats}}});
+  module->plans.push_back(std::move(plan));
+  module->objects.push_back(object.serialize());
+
+  const auto instance = Instance::create({.threads = 1});
+  HYP_TRY(const Device device, make_device(machine.context));
+  instance->add_device(device);
+  HYP_TRY(const auto cluster, DeviceCluster::create(instance, std::span(&device, 1)));
+  HYP_TRY(const auto executor, Executor::create(cluster, {module}));
+  const std::vector<float> ones(kCount, 1);
+  const std::int64_t dims[] = {kCount};
+  HYP_TRY(const BufferView input,
+          BufferView::from_host(device, DType::f32, dims, std::as_bytes(std::span(ones))));
+  std::vector<BufferView> outputs;
+  std::vector<float> received(kCount);
+  std::vector<double> submit;
+  std::vector<double> whole;
+  for (int step = 0; step < 1000; ++step) {
+    const double start = now();
+    HYP_TRY_VOID(executor->execute_now(*executor->find("steps"), std::span(&input, 1), outputs));
+    submit.push_back(now() - start);
+    HYP_TRY_VOID(outputs[0].read(std::as_writable_bytes(std::span(received))));
+    whole.push_back(now() - start);
+    if (std::ranges::any_of(received, [](float each) { return each != kKernels + 1; })) {
+      return wrong(format("step {}: {} expected, got {}", step, kKernels + 1, received[0]));
+    }
+  }
+  return format("{} kernels: {:.1f} us to submit, {:.1f} us with the result read", kKernels,
+                1e6 * median(submit), 1e6 * median(whole));
+}
+
 StatusOr<std::string> device_bandwidth(Machine& machine) {
   constexpr std::uint64_t kBytes = 4096 * kMiB;
   const CUdeviceptr from = acquire(machine, kBytes);
@@ -405,6 +468,7 @@ constexpr Part kParts[] = {
     {"pool", pool_use},
     {"overheads", overheads},
     {"replay", replay_values},
+    {"executor", executor_steps},
     {"bandwidth", device_bandwidth},
     {"out of memory", out_of_memory},
     {"kernel fault", kernel_fault},

@@ -17,8 +17,10 @@ using testing_support::OpSample;
 using testing_support::Values;
 
 class CompiledOps : public ::testing::TestWithParam<DType> {};
+class CompiledOpsOnAvx2 : public CompiledOps {};
 
-void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples, bool fused) {
+void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples,
+             const codegen::CpuTarget& target) {
   std::unique_ptr<ir::Module> owner;
   for (const OpSample& sample : samples) {
     if (sample.module != nullptr && owner == nullptr) owner = sample.module->clone();
@@ -39,8 +41,7 @@ void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples, b
   builder.return_values(results);
   const auto expected = ir::interpret(*owner, function, arguments);
   ASSERT_TRUE(expected) << expected.error().text();
-  codegen::DriverOptions options;
-  options.fusion.enabled = fused;
+  const codegen::DriverOptions options{.target = target};
   const auto actual = codegen::run_compiled(*owner, "compiled_ops", arguments, options, 2);
   ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(function);
   std::size_t next = 0;
@@ -51,21 +52,34 @@ void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples, b
   }
 }
 
-TEST_P(CompiledOps, MatchInterpreter) {
+void compare_all(DType dtype, const codegen::CpuTarget& target) {
   for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
     for (const Values values : {Values::ordinary, Values::special}) {
       // Samples that call functions each bring their own module, so they are compiled one by one.
-      const std::vector<OpSample> samples = op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
+      const std::vector<OpSample> samples = op_samples(*op, {.dtype = dtype, .values = values, .seed = 11, .count = 3});
       if (samples.empty()) continue;
       SCOPED_TRACE(std::string(op->name));
       if (samples[0].module == nullptr) {
-        compare(*op, samples, true);
+        compare(*op, samples, target);
         continue;
       }
-      for (const OpSample& sample : samples) compare(*op, {sample}, true);
+      for (const OpSample& sample : samples) compare(*op, {sample}, target);
     }
   }
 }
+
+TEST_P(CompiledOps, MatchInterpreter) { compare_all(GetParam(), codegen::host_target()); }
+
+// Vectors of half the length and no masks, on machines that have more.
+TEST_P(CompiledOpsOnAvx2, MatchInterpreter) {
+  const codegen::CpuTarget target = *codegen::named_target("x86-64-v3");
+  if (!codegen::runs_here(target)) GTEST_SKIP() << "this machine does not run code for " << target.cpu;
+  compare_all(GetParam(), target);
+}
+
+INSTANTIATE_TEST_SUITE_P(SomeTypes, CompiledOpsOnAvx2,
+                         ::testing::Values(DType::f64, DType::f32, DType::bf16, DType::i64, DType::i8, DType::bool_),
+                         [](const auto& info) { return std::string(dtype_name(info.param)); });
 
 INSTANTIATE_TEST_SUITE_P(AllTypes, CompiledOps,
                          ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3,

@@ -440,13 +440,13 @@ class FakeDriver final : public cuda::Driver {
 
 class FakeNvrtc final : public cuda::Nvrtc {
  public:
-  std::string version_text = "13.0";
+  int nvrtc_version = 13000;
   cuda::nvrtcResult compile_result = cuda::NVRTC_SUCCESS;
   std::string log;
   std::vector<std::string> options;  // of the last compilation
   std::atomic<int> compilations = 0;
 
-  std::string version() const override { return version_text; }
+  int version() const override { return nvrtc_version; }
   std::string result_text(cuda::nvrtcResult result) const override {
     return "NVRTC result " + std::to_string(static_cast<int>(result));
   }

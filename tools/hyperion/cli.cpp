@@ -53,6 +53,9 @@ void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::st
   app.add_flag("--resume", options.resume, "continue what the checkpoint folder holds")
       ->needs(folder);
   app.add_option("--json", options.json, "write losses, accuracies and times to this file");
+  app.add_option("--svg", options.svg,
+                 "write the loss curve as a picture to this file (default: beside --json, or in "
+                 "the checkpoint folder, or in the cache folder)");
   app.add_option("--profile", options.profile,
                  "write a trace for ui.perfetto.dev to this file, and print the slowest kernels");
   app.add_option("--limit", options.limit, "use only so many training images")

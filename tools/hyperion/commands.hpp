@@ -23,6 +23,7 @@ struct TrainOptions {
   bool resume = false;
   std::string json;
   std::string profile;
+  std::string svg;         // of the loss curve; empty: see curve_path() of train_command.cpp
   std::int64_t limit = 0;  // training images to use; 0: all
 };
 

@@ -32,7 +32,7 @@ std::string time_table(const RunReport& report) {
       format("{} functions compiled, {} found on disk; {} after the first step", report.compiled,
              report.from_disk, report.after_first_step.compiled));
   row("run", time.run,
-      format("{:.0f} images/s; {} system allocations after the first epoch",
+      format("{:.0f} images/s; {} system allocations after the first step",
              report.images_per_second, report.after_first_step.system_allocations));
   row("checkpoint", time.checkpoint, "");
   row("other", other, "");
@@ -56,7 +56,7 @@ std::string json_report(const TrainOptions& options, const Progress& progress,
       number(report.time.run), number(report.time.checkpoint), number(report.time.total));
   text += format(
       "  \"images_per_second\": {}, \"compiled\": {}, \"from_disk\": {},\n"
-      "  \"compiled_after_first_step\": {}, \"system_allocations_after_first_epoch\": {},\n",
+      "  \"compiled_after_first_step\": {}, \"system_allocations_after_first_step\": {},\n",
       number(report.images_per_second), report.compiled, report.from_disk,
       report.after_first_step.compiled, report.after_first_step.system_allocations);
   text += "  \"epoch_records\": [";
@@ -73,6 +73,15 @@ std::string json_report(const TrainOptions& options, const Progress& progress,
     text += (k == 0 ? "" : ", ") + number(progress.losses[k]);
   }
   return text + "]\n}\n";
+}
+
+std::string profile_summary(const std::string& path, const runtime::Capture& capture) {
+  std::string text = format("\ntrace: {}, {} records", path, capture.records.size());
+  if (capture.dropped != 0) {
+    text += format("; {} more did not fit: the trace ends before the run, train fewer epochs",
+                   capture.dropped);
+  }
+  return text;
 }
 
 void write_text(const std::string& path, const std::string& text) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "runtime/profiler.hpp"
 #include "tools/hyperion/run_file.hpp"
 
 namespace hyperion::tools {
@@ -39,6 +40,8 @@ std::string time_table(const RunReport& report);
 // Losses with nine digits, which say every f32 exactly.
 std::string json_report(const TrainOptions& options, const Progress& progress,
                         const RunReport& report);
+// Where the trace is and how much of the run it holds.
+std::string profile_summary(const std::string& path, const runtime::Capture& capture);
 // Writes a file atomically, or throws.
 void write_text(const std::string& path, const std::string& text);
 

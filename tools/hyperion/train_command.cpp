@@ -9,6 +9,7 @@
 #include "frontend/engine.hpp"
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
+#include "runtime/cache.hpp"
 #include "runtime/trace_writer.hpp"
 #include "tools/hyperion/commands.hpp"
 #include "tools/hyperion/loss_curve.hpp"
@@ -51,6 +52,17 @@ void require_folder_of(const std::string& path) {
                      "create " + folder.string() + " first"});
 }
 
+// Where the loss curve goes: where it is asked for, else beside what else is kept of the run, else
+// where this user's programs keep things. Empty: nowhere.
+std::string curve_path(const TrainOptions& options) {
+  namespace fs = std::filesystem;
+  if (!options.svg.empty()) return options.svg;
+  if (!options.json.empty()) return fs::path(options.json).replace_extension(".svg").string();
+  const std::string folder =
+      options.checkpoint.empty() ? runtime::default_cache_folder() : options.checkpoint;
+  return fs::is_directory(folder) ? (fs::path(folder) / "loss.svg").string() : std::string();
+}
+
 class TrainRun {
  public:
   explicit TrainRun(const TrainOptions& options) : options_(options) {}
@@ -81,7 +93,7 @@ class TrainRun {
   TimeSpent time_;
   double session_seconds_ = 0;  // recording, compiling and running together
   std::uint64_t programs_after_first_step_ = 0;
-  std::uint64_t allocations_after_first_epoch_ = 0;
+  std::uint64_t allocations_after_first_step_ = 0;
 };
 
 void TrainRun::open_data() {
@@ -157,7 +169,6 @@ void TrainRun::end_epoch(ProgressLine& line) {
       100 * record.test_accuracy, line.images_per_second()));
   progress_.epochs.push_back(record);
   progress_.right = 0;
-  if (allocations_after_first_epoch_ == 0) allocations_after_first_epoch_ = system_allocations();
 }
 
 double TrainRun::steps() {
@@ -173,7 +184,10 @@ double TrainRun::steps() {
       const Stopwatch watch(session_seconds_);
       result = session_->step(*batch);
     }
-    if (programs_after_first_step_ == 0) programs_after_first_step_ = programs_loaded();
+    if (programs_after_first_step_ == 0) {
+      programs_after_first_step_ = programs_loaded();
+      allocations_after_first_step_ = system_allocations();
+    }
     progress_.losses.push_back(result.loss);
     progress_.right += std::lround(result.accuracy * static_cast<float>(batch->size));
     progress_.position = batch->after;
@@ -187,14 +201,13 @@ double TrainRun::steps() {
 }
 
 void TrainRun::write_files(const RunReport& report) const {
-  const std::string svg = svg_curve(progress_.losses, format("{}: training loss", options_.model));
   if (!options_.json.empty()) {
     write_text(options_.json, json_report(options_, progress_, report));
-    write_text(std::filesystem::path(options_.json).replace_extension(".svg").string(), svg);
   }
-  if (!options_.checkpoint.empty()) {
-    write_text((std::filesystem::path(options_.checkpoint) / "loss.svg").string(), svg);
-  }
+  const std::string path = curve_path(options_);
+  if (path.empty()) return;
+  write_text(path, svg_curve(progress_.losses, format("{}: training loss", options_.model)));
+  std::puts(format("\nloss curve: {}", path).c_str());
 }
 
 void TrainRun::report(double images_per_second) {
@@ -210,7 +223,7 @@ void TrainRun::report(double images_per_second) {
                    .images_per_second = images_per_second};
   if (programs_after_first_step_ > 0) {
     report.after_first_step = {programs_loaded() - programs_after_first_step_,
-                               system_allocations() - allocations_after_first_epoch_};
+                               system_allocations() - allocations_after_first_step_};
   }
   report.time.compile = engine.load_seconds;
   report.time.run = engine.run_seconds;
@@ -223,6 +236,7 @@ void TrainRun::report(double images_per_second) {
 void TrainRun::run() {
   require_folder_of(options_.json);
   require_folder_of(options_.profile);
+  require_folder_of(options_.svg);
   runtime::Profiler& profiler = frontend::instance()->profiler();
   if (!options_.profile.empty()) profiler.start_capture();
   double images_per_second = 0;
@@ -235,7 +249,9 @@ void TrainRun::run() {
   }
   report(images_per_second);
   if (!options_.profile.empty()) {
-    value_or_throw(runtime::write_perfetto_trace(options_.profile, profiler.stop_capture()));
+    const runtime::Capture capture = profiler.stop_capture();
+    value_or_throw(runtime::write_perfetto_trace(options_.profile, capture));
+    std::puts(profile_summary(options_.profile, capture).c_str());
     std::fputs(("\n" + runtime::profile_table(profiler.totals(), "launch", 12)).c_str(), stdout);
   }
   std::puts(format("\ntest accuracy {:.2f}%", 100 * progress_.epochs.back().test_accuracy).c_str());

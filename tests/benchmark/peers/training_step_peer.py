@@ -15,10 +15,18 @@ A step is zero_grad, forward, backward, update; no data loading. Without PyTorch
 """
 
 import argparse
+import ctypes
 import json
+import os
 import statistics
 import sys
 import time
+
+# Debian's PyTorch multiplies matrices with OpenBLAS, which is read from the environment: peers.cpp says why.
+with open("/proc/cpuinfo", encoding="utf-8") as cpu_info:
+    if "avx512f" in cpu_info.read():
+        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "22")
 
 try:
     import torch
@@ -45,6 +53,15 @@ def make_model(name):
     raise ValueError(f"unknown model '{name}': mlp or cnn")
 
 
+def set_threads(threads):
+    """PyTorch does not tell OpenBLAS, whose idle threads would spin on the clock of a race with one thread."""
+    torch.set_num_threads(threads)
+    try:
+        ctypes.CDLL("libopenblas.so.0").openblas_set_num_threads(threads)
+    except (AttributeError, OSError):
+        pass  # another BLAS
+
+
 class TrainingStep:
     def __init__(self, name):
         torch.manual_seed(0)
@@ -63,7 +80,7 @@ class TrainingStep:
 
     def turn(self, threads, seconds):
         """Trains for about `seconds`, and returns the seconds of one step."""
-        torch.set_num_threads(threads)
+        set_threads(threads)
         self.step()
         # CPU time of the process where one thread does the work, as in clock_seconds of bench.hpp.
         clock = time.process_time if threads == 1 else time.perf_counter

@@ -123,7 +123,7 @@ Tensor branching(const Tensor& x, int ops, double salt) {
     const Tensor a = values.back(), b = pick();
     switch (draw(40)) {
       case 0:
-        values.push_back(draw(4) == 0 ? matmul(a, b) : a - b.transpose());
+        values.push_back(draw(4) == 0 ? matmul(a, b) : a / (b * b + 1.0));
         break;
       case 1:
         values.push_back(a + sum(b, {0}));
