@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <filesystem>
 
 #include "codegen/driver/code_version.hpp"
 #include "codegen/llvm/target.hpp"
@@ -141,6 +145,55 @@ TEST(EngineTest, CodeOfAnotherCompilerIsNotRun) {
   const auto after = frontend::engine_statistics();
   EXPECT_EQ(after.compiled, before.compiled + 1);
   EXPECT_EQ(after.from_disk, before.from_disk);
+}
+
+// The file of the only entry of a cache.
+std::filesystem::path only_entry(const std::string& cache) {
+  std::filesystem::path found;
+  for (const auto& entry : std::filesystem::directory_iterator(cache)) {
+    EXPECT_TRUE(found.empty()) << entry.path();
+    found = entry.path();
+  }
+  return found;
+}
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Damage, and code of another program under this one's name: neither is run, and both are replaced.
+TEST(EngineTest, BadEntriesAreCompiledAgain) {
+  const testing_support::TempFolder folder;
+  const auto program = [](const Tensor& x) { return sum(x * 7.25 + 0.125); };
+  const auto jitted = [&](const std::string& cache) {
+    const ScopedEngine engine({.cache_folder = folder.path(cache)});
+    return jit(program)(tensor({1.0, 2.0})).item<float>();
+  };
+  const float expected = jitted("cache");
+  const std::filesystem::path entry = only_entry(folder.path("cache"));
+  const std::string good = contents(entry);
+  {
+    const ScopedEngine engine({.cache_folder = folder.path("other")});
+    program(tensor({1.0, 2.0})).eval();
+  }
+  // Behind the magic number and the version stands the key.
+  constexpr std::size_t kKeyAt = 16, kKeyBytes = 16;
+  std::string stranger = contents(only_entry(folder.path("other")));
+  stranger.replace(kKeyAt, kKeyBytes, good, kKeyAt, kKeyBytes);
+  std::string flipped = good, torn = good.substr(0, good.size() / 2);
+  flipped[good.size() - 10] ^= 1;
+  for (const std::string& bad : {flipped, torn, std::string("not an entry"), std::string(), stranger}) {
+    std::ofstream(entry, std::ios::binary | std::ios::trunc) << bad;
+    const auto before = frontend::engine_statistics();
+    EXPECT_EQ(jitted("cache"), expected);
+    const auto between = frontend::engine_statistics();
+    EXPECT_EQ(between.compiled, before.compiled + 1);
+    EXPECT_EQ(jitted("cache"), expected);
+    const auto after = frontend::engine_statistics();
+    EXPECT_EQ(after.compiled, between.compiled);
+    EXPECT_EQ(after.from_disk, between.from_disk + 1);
+  }
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 //
 // In memory every element is little-endian and as wide as its `bits`; bool is one byte, 0 or 1; complex is real part,
 // then imaginary part. f8e4m3 has no infinity (the OCP "fn" form: largest 448, NaN 0x7f); f8e5m2 follows IEEE.
-// Complex types exist in the type system; no op computes on them yet, and each says so ("op.dtype").
+// Complex types exist in the type system; no backend computes with them yet, and each says so, naming the type.
 #pragma once
 
 #include <cstddef>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <cstring>
+#include <functional>
 #include <mutex>
 #include <new>
 #include <numeric>
@@ -18,27 +20,34 @@ namespace {
 // A cache line, and the widest vector register: what the compiled step likes its inputs aligned to.
 constexpr std::align_val_t kAlignment{64};
 
-template <class T>
-class AlignedArray {
+class AlignedBytes {
  public:
-  explicit AlignedArray(std::int64_t count)
-      : elements_(static_cast<T*>(
-            ::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment))) {}
-  T* get() const { return elements_.get(); }
+  explicit AlignedBytes(std::size_t count)
+      : bytes_(static_cast<std::byte*>(::operator new(count, kAlignment))) {}
+  std::byte* get() const { return bytes_.get(); }
 
  private:
   struct Delete {
-    void operator()(T* elements) const { ::operator delete(elements, kAlignment); }
+    void operator()(std::byte* bytes) const { ::operator delete(bytes, kAlignment); }
   };
-  std::unique_ptr<T, Delete> elements_;
+  std::unique_ptr<std::byte[], Delete> bytes_;
+};
+
+// One array of a set, and how a row of it enters a batch.
+struct Column {
+  std::size_t row_bytes;  // in the batch
+  std::function<void(std::size_t row, std::byte* to)> copy;
 };
 
 struct Slot {
-  Slot(std::int64_t batch_size, std::int64_t pixels_per_image)
-      : images(batch_size * pixels_per_image), labels(batch_size) {}
-  AlignedArray<float> images;
-  AlignedArray<std::int32_t> labels;
-  Batch batch;
+  Slot(const std::vector<Column>& columns, std::int64_t batch_size) {
+    for (const Column& column : columns) {
+      buffers.emplace_back(static_cast<std::size_t>(batch_size) * column.row_bytes);
+      batch.arrays.emplace_back();
+    }
+  }
+  std::vector<AlignedBytes> buffers;
+  RowBatch batch;
 };
 
 // Fewer examples than this at the end of an epoch make no batch.
@@ -72,22 +81,17 @@ StatusOr<> check(std::int64_t count, const BatchOptions& options, const BatchPos
 
 // The producer (the thread, or next() itself) owns order_, epoch and the slot being filled; the
 // caller owns the slot it was last given. With two slots each always has one.
-class BatchLoader::Impl {
+class RowLoader::Impl {
  public:
-  Impl(const LabelledImages& set, const BatchOptions& options, BatchPosition start)
+  Impl(std::vector<Column> columns, std::int64_t count, const BatchOptions& options,
+       BatchPosition start)
       : options_(options),
-        images_(set.images.as<std::uint8_t>()),
-        labels_(set.labels.as<std::uint8_t>()),
-        count_(set.labels.element_count()),
-        pixels_(set.images.element_count() / count_),
+        columns_(std::move(columns)),
+        count_(count),
         fill_position_(start),
         position_(start),
         order_(static_cast<std::size_t>(count_)),
-        slots_{Slot(options.batch_size, pixels_), Slot(options.batch_size, pixels_)} {
-    for (int p = 0; p < 256; ++p) {
-      normalised_[static_cast<std::size_t>(p)] =
-          (static_cast<float>(p) / 255.0f - options.mean) / options.deviation;
-    }
+        slots_{Slot(columns_, options.batch_size), Slot(columns_, options.batch_size)} {
     if (options.prefetch) thread_ = std::jthread([this] { produce(); });
   }
 
@@ -100,7 +104,7 @@ class BatchLoader::Impl {
     changed_.notify_all();
   }
 
-  const Batch& next() {
+  const RowBatch& next() {
     if (options_.prefetch) {
       std::unique_lock lock(mutex_);
       // Asking for a batch gives the previous one back.
@@ -110,7 +114,7 @@ class BatchLoader::Impl {
     } else {
       fill(slots_[taken_ % 2]);
     }
-    const Batch& batch = slots_[taken_ % 2].batch;
+    const RowBatch& batch = slots_[taken_ % 2].batch;
     ++taken_;
     position_ = batch.after;
     return batch;
@@ -155,20 +159,19 @@ class BatchLoader::Impl {
     if (order_epoch_ != fill_position_.epoch) shuffle();
     const std::int64_t first = fill_position_.position;
     const std::int64_t size = std::min(options_.batch_size, count_ - first);
-    float* to = slot.images.get();
-    for (std::int64_t i = 0; i < size; ++i) {
-      const std::size_t example = order_[static_cast<std::size_t>(first + i)];
-      const auto pixels = images_.subspan(example * static_cast<std::size_t>(pixels_),
-                                          static_cast<std::size_t>(pixels_));
-      for (std::uint8_t pixel : pixels) *to++ = normalised_[pixel];
-      slot.labels.get()[i] = labels_[example];
+    for (std::size_t k = 0; k < columns_.size(); ++k) {
+      const Column& column = columns_[k];
+      std::byte* to = slot.buffers[k].get();
+      for (std::int64_t i = 0; i < size; ++i, to += column.row_bytes) {
+        column.copy(order_[static_cast<std::size_t>(first + i)], to);
+      }
+      slot.batch.arrays[k] = {slot.buffers[k].get(),
+                              static_cast<std::size_t>(size) * column.row_bytes};
     }
     advance(size);
-    slot.batch = {{slot.images.get(), static_cast<std::size_t>(size * pixels_)},
-                  {slot.labels.get(), static_cast<std::size_t>(size)},
-                  size,
-                  fill_position_.position == 0,
-                  fill_position_};
+    slot.batch.size = size;
+    slot.batch.ends_epoch = fill_position_.position == 0;
+    slot.batch.after = fill_position_;
   }
 
   void advance(std::int64_t size) {
@@ -179,11 +182,8 @@ class BatchLoader::Impl {
   }
 
   const BatchOptions options_;
-  const std::span<const std::uint8_t> images_;
-  const std::span<const std::uint8_t> labels_;
-  const std::int64_t count_;
-  const std::int64_t pixels_;  // of one image
-  std::array<float, 256> normalised_;
+  const std::vector<Column> columns_;
+  const std::int64_t count_;  // of rows
 
   BatchPosition fill_position_;  // producer: the next batch to fill
   BatchPosition position_;       // caller: after the last batch handed out
@@ -202,18 +202,73 @@ class BatchLoader::Impl {
   std::jthread thread_;  // last: it uses everything above
 };
 
-BatchLoader::BatchLoader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-BatchLoader::~BatchLoader() = default;
+RowLoader::RowLoader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RowLoader::~RowLoader() = default;
+
+StatusOr<std::unique_ptr<RowLoader>> RowLoader::create(std::vector<const HostArray*> arrays,
+                                                       const BatchOptions& options,
+                                                       BatchPosition start) {
+  if (arrays.empty() || arrays[0]->rank() == 0) {
+    return error_status(Code::invalid_argument, "there are no rows to make batches of");
+  }
+  const std::int64_t count = arrays[0]->dims[0];
+  std::vector<Column> columns;
+  for (const HostArray* array : arrays) {
+    if (array->rank() == 0 || array->dims[0] != count) {
+      return error_status(Code::invalid_argument,
+                          format("array {} has {} rows, array 0 has {}", columns.size(),
+                                 array->rank() == 0 ? 0 : array->dims[0], count));
+    }
+    const std::size_t bytes =
+        count == 0 ? 0 : array->bytes.size() / static_cast<std::size_t>(count);
+    columns.push_back({bytes, [array, bytes](std::size_t row, std::byte* to) {
+                         if (bytes != 0) std::memcpy(to, array->bytes.data() + row * bytes, bytes);
+                       }});
+  }
+  HYP_TRY_VOID(check(count, options, start));
+  return std::unique_ptr<RowLoader>(
+      new RowLoader(std::make_unique<Impl>(std::move(columns), count, options, start)));
+}
+
+const RowBatch& RowLoader::next() { return impl_->next(); }
+BatchPosition RowLoader::position() const { return impl_->position(); }
+std::int64_t RowLoader::batches_per_epoch() const { return impl_->batches_per_epoch(); }
 
 StatusOr<std::unique_ptr<BatchLoader>> BatchLoader::create(const LabelledImages& set,
                                                            const BatchOptions& options,
                                                            BatchPosition start) {
-  HYP_TRY_VOID(check(set.labels.element_count(), options, start));
-  return std::unique_ptr<BatchLoader>(new BatchLoader(std::make_unique<Impl>(set, options, start)));
+  const std::int64_t count = set.labels.element_count();
+  HYP_TRY_VOID(check(count, options, start));
+  const auto pixels = static_cast<std::size_t>(set.images.element_count() / count);
+  std::array<float, 256> normalised;
+  for (int p = 0; p < 256; ++p) {
+    normalised[static_cast<std::size_t>(p)] =
+        (static_cast<float>(p) / 255.0f - options.mean) / options.deviation;
+  }
+  const auto images = set.images.as<std::uint8_t>(), labels = set.labels.as<std::uint8_t>();
+  std::vector<Column> columns;
+  columns.push_back({pixels * sizeof(float), [=](std::size_t row, std::byte* to) {
+                       auto* out = reinterpret_cast<float*>(to);
+                       for (std::uint8_t pixel : images.subspan(row * pixels, pixels)) {
+                         *out++ = normalised[pixel];
+                       }
+                     }});
+  columns.push_back({sizeof(std::int32_t), [=](std::size_t row, std::byte* to) {
+                       const std::int32_t label = labels[row];
+                       std::memcpy(to, &label, sizeof label);
+                     }});
+  auto rows = std::unique_ptr<RowLoader>(new RowLoader(
+      std::make_unique<RowLoader::Impl>(std::move(columns), count, options, start)));
+  return std::unique_ptr<BatchLoader>(new BatchLoader(std::move(rows)));
 }
 
-const Batch& BatchLoader::next() { return impl_->next(); }
-BatchPosition BatchLoader::position() const { return impl_->position(); }
-std::int64_t BatchLoader::batches_per_epoch() const { return impl_->batches_per_epoch(); }
+const Batch& BatchLoader::next() {
+  const RowBatch& rows = rows_->next();
+  batch_ = {rows.as<float>(0), rows.as<std::int32_t>(1), rows.size, rows.ends_epoch, rows.after};
+  return batch_;
+}
+
+BatchPosition BatchLoader::position() const { return rows_->position(); }
+std::int64_t BatchLoader::batches_per_epoch() const { return rows_->batches_per_epoch(); }
 
 }  // namespace hyperion::data

@@ -1,10 +1,12 @@
-// batches.hpp: hands a labelled image set to a training loop, batch by batch, shuffled, normalised
-// and ahead of time.
+// batches.hpp: hands a data set to a training loop, batch by batch, shuffled and ahead of time:
+// any arrays of equally many rows as they are (RowLoader), or labelled images, normalised
+// (BatchLoader).
 //
 //   HYP_TRY(auto loader, BatchLoader::create(dataset.train, options));
 //   while (training) {
-//     const Batch& batch = loader->next();        // f32 pixels, (p/255 - mean) / deviation, and
-//     i32 labels step(batch); if (batch.ends_epoch) evaluate();
+//     const Batch& batch = loader->next();   // f32 pixels, (p/255 - mean) / deviation; i32 labels
+//     step(batch);
+//     if (batch.ends_epoch) evaluate();
 //   }
 //
 // The order of an epoch is a Fisher-Yates shuffle keyed by (seed, epoch) alone, so {seed, epoch,
@@ -19,6 +21,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "frontend/data/digits.hpp"
 #include "ir/support/status.hpp"
@@ -50,18 +54,34 @@ struct Batch {
   BatchPosition after;  // continue here to get the batch that follows this one
 };
 
-class BatchLoader {
+// Rows of each array of a set, in its element type.
+struct RowBatch {
+  std::vector<std::span<const std::byte>> arrays;  // row-major, 64-byte aligned
+  std::int64_t size = 0;                           // rows
+  bool ends_epoch = false;
+  BatchPosition after;
+
+  // REQUIRES: T is the C++ type of that array's elements.
+  template <class T>
+  std::span<const T> as(std::size_t array) const {
+    const std::span<const std::byte> bytes = arrays[array];
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+};
+
+// Batches of any arrays whose axis 0 counts the same examples: a CSV table and its labels, say.
+class RowLoader {
  public:
-  // Starts at `start`. Fails when the options allow no batch or `start` cannot be a position of
-  // this set. REQUIRES: `set` outlives the loader and holds u8 images and u8 labels, one each
-  // (load_images() gives that).
-  static StatusOr<std::unique_ptr<BatchLoader>> create(const LabelledImages& set,
-                                                       const BatchOptions& options,
-                                                       BatchPosition start = {});
-  ~BatchLoader();
+  // Starts at `start`. Fails when the arrays do not match, when the options allow no batch, or when
+  // `start` cannot be a position of this set. REQUIRES: the arrays outlive the loader. `mean` and
+  // `deviation` are not applied.
+  static StatusOr<std::unique_ptr<RowLoader>> create(std::vector<const HostArray*> arrays,
+                                                     const BatchOptions& options,
+                                                     BatchPosition start = {});
+  ~RowLoader();
 
   // The next batch; the previous one becomes invalid.
-  const Batch& next();
+  const RowBatch& next();
 
   // The position after the batch last handed out (before the first, where it started): what to
   // save.
@@ -71,9 +91,30 @@ class BatchLoader {
   std::int64_t batches_per_epoch() const;
 
  private:
+  friend class BatchLoader;
   class Impl;
-  explicit BatchLoader(std::unique_ptr<Impl> impl);
+  explicit RowLoader(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+class BatchLoader {
+ public:
+  // Starts at `start`. Fails when the options allow no batch or `start` cannot be a position of
+  // this set. REQUIRES: `set` outlives the loader and holds u8 images and u8 labels, one each
+  // (load_images() gives that).
+  static StatusOr<std::unique_ptr<BatchLoader>> create(const LabelledImages& set,
+                                                       const BatchOptions& options,
+                                                       BatchPosition start = {});
+
+  // As those of RowLoader.
+  const Batch& next();
+  BatchPosition position() const;
+  std::int64_t batches_per_epoch() const;
+
+ private:
+  explicit BatchLoader(std::unique_ptr<RowLoader> rows) : rows_(std::move(rows)) {}
+  std::unique_ptr<RowLoader> rows_;
+  Batch batch_;
 };
 
 }  // namespace hyperion::data

@@ -210,5 +210,52 @@ TEST(BatchLoader, CanBeDestroyedWhileTheThreadIsAhead) {
   }
 }
 
+TEST(Rows, KeepArraysTogether) {
+  std::vector<float> features;
+  std::vector<std::int64_t> labels;
+  for (int row = 0; row < 7; ++row) {
+    features.insert(features.end(), {static_cast<float>(row), static_cast<float>(row) + 0.5f});
+    labels.push_back(10 * row);
+  }
+  const HostArray x = HostArray::from<float>(features, {7, 2});
+  const HostArray y = HostArray::from<std::int64_t>(labels, {7});
+  for (bool prefetch : {false, true}) {
+    const BatchOptions options{.batch_size = 3, .drop_last = false, .prefetch = prefetch};
+    auto loader = RowLoader::create({&x, &y}, options, {.seed = 4}).value();
+    EXPECT_EQ(loader->batches_per_epoch(), 3);
+    std::vector<std::int64_t> seen;
+    BatchPosition second;
+    for (int batch = 0; batch < 3; ++batch) {
+      const RowBatch& rows = loader->next();
+      EXPECT_EQ(rows.size, batch == 2 ? 1 : 3);
+      EXPECT_EQ(rows.ends_epoch, batch == 2);
+      const auto features_of = rows.as<float>(0);
+      const auto labels_of = rows.as<std::int64_t>(1);
+      ASSERT_EQ(std::ssize(features_of), 2 * rows.size);
+      for (std::size_t i = 0; i < labels_of.size(); ++i) {
+        EXPECT_EQ(10 * features_of[2 * i], static_cast<float>(labels_of[i]));
+        EXPECT_EQ(features_of[2 * i + 1], features_of[2 * i] + 0.5f);
+      }
+      seen.insert(seen.end(), labels_of.begin(), labels_of.end());
+      if (batch == 0) second = rows.after;
+    }
+    EXPECT_NE(seen, labels);
+    const std::vector<std::int64_t> rest(seen.begin() + 3, seen.begin() + 6);
+    std::ranges::sort(seen);
+    EXPECT_EQ(seen, labels);
+    auto resumed = RowLoader::create({&x, &y}, options, second).value();
+    const auto again = resumed->next().as<std::int64_t>(1);
+    EXPECT_TRUE(std::ranges::equal(again, rest));
+  }
+}
+
+TEST(Rows, ArraysHaveEquallyManyRows) {
+  const HostArray x = HostArray::zeros(DType::f32, {7, 2}), y = HostArray::zeros(DType::i64, {6});
+  EXPECT_EQ(RowLoader::create({&x, &y}, {.batch_size = 2}).error().text(),
+            "invalid_argument: array 1 has 6 rows, array 0 has 7");
+  EXPECT_EQ(RowLoader::create({}, {.batch_size = 2}).error().text(),
+            "invalid_argument: there are no rows to make batches of");
+}
+
 }  // namespace
 }  // namespace hyperion::data

@@ -2,7 +2,7 @@
 //
 // Order. "ascending" combines in row-major order of the reduced axes, starting from the identity. "lanes" keeps 64
 // interleaved partial results along the last reduced axis and combines them by halving (ir/logic/term.hpp); it is what a
-// vector unit does, and the same on every width. Sums of 16- and 8-bit floats are carried in `accumulator`.
+// vector unit does, and the same on every width. Sums are carried in accumulation_dtype(): f32 for 16- and 8-bit floats.
 #include <algorithm>
 
 #include "ir/ops/shapes.hpp"

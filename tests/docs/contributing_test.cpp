@@ -32,9 +32,11 @@ bool holds_word(const std::string& text, const std::string& word) {
 }
 
 // Sources of the compiler, tests aside, in which `word` stands.
-std::vector<std::string> files_with(const std::string& word) {
+std::vector<std::string> files_with(const std::string& word,
+                                    const std::vector<std::string>& rooms = {
+                                        "ir", "passes", "codegen", "runtime", "tools"}) {
   std::vector<std::string> files;
-  for (const char* room : {"ir", "passes", "codegen", "runtime", "tools"}) {
+  for (const std::string& room : rooms) {
     for (const auto& entry : fs::recursive_directory_iterator(source_path(room))) {
       const std::string name = entry.path().filename().string();
       const std::string extension = entry.path().extension().string();
@@ -52,6 +54,16 @@ TEST(Contributing, AnElementwiseOpIsOneFileAndOneLine) {
   EXPECT_EQ(files_with("silu"), (std::vector<std::string>{"ir/ops/ops.def", "ir/ops/silu.cpp"}));
   EXPECT_EQ(files_with("softplus"),
             (std::vector<std::string>{"ir/ops/ops.def", "ir/ops/softplus.cpp"}));
+  // One with a formula and a derivative of its own.
+  EXPECT_EQ(files_with("erf_inv"),
+            (std::vector<std::string>{"ir/ops/erf_inv.cpp", "ir/ops/ops.def"}));
+}
+
+// A name for users of the C++ frontend: a declaration, and a line that records the op.
+TEST(Contributing, TheFrontendIsTwoLinesMore) {
+  if (!fs::exists(source_path("ir"))) GTEST_SKIP() << "the sources are not here";
+  EXPECT_EQ(files_with("digamma", {"frontend"}),
+            (std::vector<std::string>{"frontend/ops/elementwise.cpp", "frontend/ops/elementwise.hpp"}));
 }
 
 TEST(Contributing, ShowsTheFileAsItIs) {

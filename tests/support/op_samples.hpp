@@ -42,7 +42,7 @@ struct SampleOptions {
 // Empty when the op does not accept the dtype.
 std::vector<OpSample> op_samples(const ir::OpDefinition& op, const SampleOptions& options = {});
 
-// Ops of tensor programs: all but those of kernels, and `return`.
+// Ops of tensor programs that compute: all but those of kernels, of complex elements, and `return`.
 std::vector<const ir::OpDefinition*> sampled_ops();
 
 // Random elements; `low` and `high` bound the ordinary ones.

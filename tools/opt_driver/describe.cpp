@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/target.hpp"
+#include "frontend/error.hpp"
 #include "ir/logic/scalar_program.hpp"
 #include "ir/op_definition.hpp"
 #include "ir/support/format.hpp"
@@ -52,9 +53,17 @@ std::vector<Row> list_rules() {
   return rows;
 }
 
+// Of the compiler, then those that C++ programs meet when they record.
+std::vector<DiagnosticInfo> all_diagnostics() {
+  std::vector<DiagnosticInfo> all(diagnostic_catalogue().begin(), diagnostic_catalogue().end());
+  const std::vector<DiagnosticInfo>& recorded = frontend::frontend_diagnostics();
+  all.insert(all.end(), recorded.begin(), recorded.end());
+  return all;
+}
+
 std::vector<Row> list_diagnostics() {
   std::vector<Row> rows;
-  for (const DiagnosticInfo& info : diagnostic_catalogue()) {
+  for (const DiagnosticInfo& info : all_diagnostics()) {
     rows.push_back({std::string(info.id), "", std::string(info.summary)});
   }
   for (const ir::OpDefinition* op : ir::all_ops()) {
@@ -229,7 +238,7 @@ std::string page(const std::string& name) {
   if (const ir::OpDefinition* op = ir::find_op(name)) return op_page(*op);
   if (const passes::PassDefinition* pass = passes::find_pass(name)) return pass_page(*pass);
   if (const passes::Rule* rule = passes::find_rule(name)) return rule_page(*rule);
-  for (const DiagnosticInfo& info : diagnostic_catalogue()) {
+  for (const DiagnosticInfo& info : all_diagnostics()) {
     if (info.id == name)
       return format("{} (diagnostic)\n  {}\n\n  {}\n", info.id, info.summary, info.explanation);
   }

@@ -45,6 +45,7 @@ std::vector<std::string_view> dtypes_for(std::string_view name) {
   if (is({"i", "j", "indices", "index", "labels", "tokens", "begin", "end", "offset", "n"}))
     return {"i32", "i64"};
   if (is({"key"})) return {"u32"};
+  if (is({"z"})) return {"f32", "c64"};
   return {"f32"};
 }
 
