@@ -23,7 +23,8 @@ class BoundsChecker {
   explicit BoundsChecker(const Function& kernel) : kernel_(kernel) {}
 
   std::vector<std::pair<OpId, std::string>> run() {
-    // Blocks with an explicit stack, outer ones first, so that a loop's bounds are known before its body.
+    // Blocks with an explicit stack, outer ones first, so that a loop's bounds are known before its
+    // body.
     std::vector<BlockId> blocks{kernel_.body()};
     while (!blocks.empty()) {
       const BlockId block = blocks.back();
@@ -58,20 +59,24 @@ class BoundsChecker {
       const Linear* term = known(op.operands[k]);
       if (term == nullptr || kernel_.type(op.operands[k]).rank() != 0) return;
       sum.constant += coefficients[k] * term->constant;
-      for (const auto& [index, factor] : term->coefficients) sum.coefficients[index] += coefficients[k] * factor;
+      for (const auto& [index, factor] : term->coefficients)
+        sum.coefficients[index] += coefficients[k] * factor;
     }
     linear_[op.results[0]] = std::move(sum);
   }
 
-  // False for a loop without iterations: nothing in it happens. The index of a loop whose bounds are not constant stays
-  // unknown.
+  // False for a loop without iterations: nothing in it happens. The index of a loop whose bounds
+  // are not constant stays unknown.
   bool enter_loop(const Op& op) {
     const Linear *begin = known(op.operands[0]), *end = known(op.operands[1]);
-    if (begin == nullptr || end == nullptr || !begin->coefficients.empty() || !end->coefficients.empty()) return true;
+    if (begin == nullptr || end == nullptr || !begin->coefficients.empty() ||
+        !end->coefficients.empty())
+      return true;
     if (begin->constant >= end->constant) return false;
     const std::int64_t step = op.attributes.integer("step");
     const ValueId index = kernel_.block(op.blocks[0]).arguments[0];
-    ranges_[index] = {begin->constant, begin->constant + (end->constant - 1 - begin->constant) / step * step};
+    ranges_[index] = {begin->constant,
+                      begin->constant + (end->constant - 1 - begin->constant) / step * step};
     linear_[index].coefficients[index] = 1;
     return true;
   }
@@ -89,15 +94,18 @@ class BoundsChecker {
   void check(OpId id, const Op& op) {
     if (op.is("load")) {
       const std::int64_t lanes = op.attributes.integer("lanes");
-      if (op.operands.size() == 2) check_access(id, op.operands[0], op.operands[1], lanes == 0 ? 1 : lanes, "reads");
+      if (op.operands.size() == 2)
+        check_access(id, op.operands[0], op.operands[1], lanes == 0 ? 1 : lanes, "reads");
     }
     if (op.is("store") && op.operands.size() == 3) {
-      check_access(id, op.operands[1], op.operands[2], kernel_.type(op.operands[0]).element_count(), "writes");
+      check_access(id, op.operands[1], op.operands[2], kernel_.type(op.operands[0]).element_count(),
+                   "writes");
     }
     if (op.is("contract")) check_contraction(id, op);
   }
 
-  void check_access(OpId id, ValueId buffer, ValueId offset, std::int64_t lanes, std::string_view verb) {
+  void check_access(OpId id, ValueId buffer, ValueId offset, std::int64_t lanes,
+                    std::string_view verb) {
     const Linear* place = known(offset);
     if (place == nullptr || kernel_.type(offset).rank() != 0) return;
     Range range = range_of(*place);
@@ -107,8 +115,10 @@ class BoundsChecker {
 
   void check_contraction(OpId id, const Op& op) {
     const Attributes& a = op.attributes;
-    const std::int64_t rows = a.integer("rows"), columns = a.integer("columns"), depth = a.integer("depth");
-    std::vector<std::pair<std::int64_t, std::int64_t>> lhs{{rows, a.integer("lhs_row")}, {depth, a.integer("lhs_depth")}};
+    const std::int64_t rows = a.integer("rows"), columns = a.integer("columns"),
+                       depth = a.integer("depth");
+    std::vector<std::pair<std::int64_t, std::int64_t>> lhs{{rows, a.integer("lhs_row")},
+                                                           {depth, a.integer("lhs_depth")}};
     std::vector<std::pair<std::int64_t, std::int64_t>> rhs{{depth, a.integer("rhs_depth")},
                                                            {columns, a.integer("rhs_column")}};
     const Integers& batch = a.integers("batch");
@@ -121,7 +131,8 @@ class BoundsChecker {
   }
 
   // Extents with their strides, from the buffer's start.
-  void check_strided(OpId id, ValueId buffer, const std::vector<std::pair<std::int64_t, std::int64_t>>& axes) {
+  void check_strided(OpId id, ValueId buffer,
+                     const std::vector<std::pair<std::int64_t, std::int64_t>>& axes) {
     Range range;
     for (const auto& [extent, stride] : axes) {
       if (extent <= 0) return;

@@ -2,8 +2,8 @@
 
 namespace hyperion::ir::ops {
 
-OpDefinition extreme_op(std::string_view name, std::string_view doc, Primitive primitive, std::string_view direction,
-                        std::string_view example) {
+OpDefinition extreme_op(std::string_view name, std::string_view doc, Primitive primitive,
+                        std::string_view direction, std::string_view example) {
   OpDefinition op = binary_op(name, doc, any_real_dtype, "a real type");
   op.primitive = primitive;
   op.is_commutative = true;
