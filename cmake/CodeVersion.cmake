@@ -1,5 +1,6 @@
 # Writes OUTPUT, the C++ source of hyperion::codegen::code_version(): a hash over the content of everything that decides
-# which code is generated for a program and how plans are laid out, so that no cache entry outlives the code that made it.
+# which code is generated for a program and how plans are laid out, so that no cache entry outlives the code that made
+# it.
 #
 #   cmake -DSOURCE_DIR=... -DTOOLCHAIN=... -DOUTPUT=... -P CodeVersion.cmake
 #

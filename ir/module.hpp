@@ -9,7 +9,7 @@
 //   (F2) every op has the types its definition infers.
 //   (F3) uses(v) lists exactly the operand positions that hold v; its order means nothing.
 //   (F4) names are unique within the function, and empty for unnamed values.
-//
+//   (F5) memory and loops are for kernels, which stay inside their buffers as far as can be told (ir/verify_bounds.hpp).
 // Mutation goes through Builder (creation) and Rewriter (passes/rewriter.hpp), so that uses stay right and every change
 // is an event. Thread safety: one thread may change a function or a module; any number may read it.
 #pragma once

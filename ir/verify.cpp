@@ -7,6 +7,7 @@
 #include "ir/module.hpp"
 #include "ir/support/format.hpp"
 #include "ir/text/print.hpp"
+#include "ir/verify_bounds.hpp"
 
 namespace hyperion::ir {
 namespace {
@@ -27,6 +28,7 @@ class FunctionVerifier {
     }
     walk();
     check_uses();
+    if (function_.kind == FunctionKind::kernel && diagnostics_.error_count() == errors_before) check_bounds();
     return diagnostics_.error_count() == errors_before;
   }
 
@@ -96,8 +98,10 @@ class FunctionVerifier {
     const Op& op = function_.op(id);
     if (op.parent != block) complain(id, "an op does not know the block it is in");
     if (op.is("return") && op.next.valid()) complain(id, "ops follow a return");
-    if (!op.blocks.empty() && function_.kind == FunctionKind::func)
-      complain(id, "only kernels have nested blocks");
+    if (function_.kind == FunctionKind::func) {
+      if (!op.blocks.empty()) complain(id, "only kernels have nested blocks");
+      if (op.definition->group == OpGroup::kernel) complain(id, "only kernels have memory and loops");
+    }
     std::vector<Type> types;
     for (std::uint32_t k = 0; k < op.operands.size(); ++k) {
       const ValueId operand = op.operands[k];
@@ -128,6 +132,14 @@ class FunctionVerifier {
         complain(id, format("result {} is {}, its type rule gives {}", k, type.text(),
                             (*inferred)[k].text()));
       }
+    }
+  }
+
+  void check_bounds() {  // (F5)
+    for (const auto& [id, what] : accesses_out_of_bounds(function_)) {
+      diagnostics_.error("verify.bounds",
+                         format("@{}: {}; in: {}", function_.name, what, print_op(function_, id, {.locations = false})),
+                         {}, function_.op(id).location);
     }
   }
 

@@ -25,13 +25,18 @@ class PlanPrinter {
   std::string slot(const Slot& slot) const {
     const std::string part = format("[{}, {})", slot.offset, slot.offset + slot.bytes);
     const auto named = [&](std::string_view kind, std::uint64_t whole) {
-      return format("{} {}{}", kind, slot.index, slot.offset == 0 && slot.bytes == whole ? "" : part);
+      return format("{} {}{}", kind, slot.index,
+                    slot.offset == 0 && slot.bytes == whole ? "" : part);
     };
     switch (slot.kind) {
-      case Slot::Kind::argument: return named("argument", plan_.argument_bytes[slot.index]);
-      case Slot::Kind::output: return named("output", plan_.output_bytes[slot.index]);
-      case Slot::Kind::constant: return named("constant", module_.constants[slot.index].bytes.size());
-      case Slot::Kind::arena: break;
+      case Slot::Kind::argument:
+        return named("argument", plan_.argument_bytes[slot.index]);
+      case Slot::Kind::output:
+        return named("output", plan_.output_bytes[slot.index]);
+      case Slot::Kind::constant:
+        return named("constant", module_.constants[slot.index].bytes.size());
+      case Slot::Kind::arena:
+        break;
     }
     return "arena" + part;
   }
@@ -40,11 +45,14 @@ class PlanPrinter {
     for (const Slot& one : all) out += (out.empty() ? "" : ", ") + slot(one);
     return out;
   }
-  std::string plan(std::uint32_t index) const { return format("plan {} @{}", index, module_.plans[index].name); }
+  std::string plan(std::uint32_t index) const {
+    return format("plan {} @{}", index, module_.plans[index].name);
+  }
   std::string carried(const std::vector<Carried>& all) const {
     std::string out;
     for (const Carried& one : all) {
-      out += format("\n    carried {} -> {}, spare {}", slot(one.initial), slot(one.result), slot(one.spare));
+      out += format("\n    carried {} -> {}, spare {}", slot(one.initial), slot(one.result),
+                    slot(one.spare));
     }
     return out;
   }
@@ -57,24 +65,31 @@ class PlanPrinter {
   }
 
   std::string text(const Launch& one) const {
-    return format("launch {}({}) {{bytes = {}, flops = {}, scratch = {}, tiles = {}}}{}{}", one.kernel, slots(one.buffers),
-                  one.bytes, one.flops, one.scratch_bytes, one.tiles, one.location.empty() ? "" : " ", one.location);
+    return format("launch {}({}) {{bytes = {}, flops = {}, scratch = {}, tiles = {}}}{}{}",
+                  one.kernel, slots(one.buffers), one.bytes, one.flops, one.scratch_bytes,
+                  one.tiles, one.location.empty() ? "" : " ", one.location);
   }
-  std::string text(const Copy& one) const { return format("copy {} -> {}", slot(one.from), slot(one.to)); }
+  std::string text(const Copy& one) const {
+    return format("copy {} -> {}", slot(one.from), slot(one.to));
+  }
   std::string text(const Call& one) const {
-    return format("call {}({}) -> {}, frame {}", plan(one.plan), slots(one.arguments), slots(one.outputs), slot(one.frame));
+    return format("call {}({}) -> {}, frame {}", plan(one.plan), slots(one.arguments),
+                  slots(one.outputs), slot(one.frame));
   }
   std::string text(const Cond& one) const {
-    return format("cond {} ? {} : {} ({}) -> {}, frame {}", slot(one.predicate), plan(one.then_plan), plan(one.else_plan),
-                  slots(one.arguments), slots(one.outputs), slot(one.frame));
+    return format("cond {} ? {} : {} ({}) -> {}, frame {}", slot(one.predicate),
+                  plan(one.then_plan), plan(one.else_plan), slots(one.arguments),
+                  slots(one.outputs), slot(one.frame));
   }
   std::string text(const WhileLoop& one) const {
-    return format("while {} -> {} do {}, frame {}{}\n    captures ({})", plan(one.condition), slot(one.predicate),
-                  plan(one.body), slot(one.frame), carried(one.carried), slots(one.captures));
+    return format("while {} -> {} do {}, frame {}{}\n    captures ({})", plan(one.condition),
+                  slot(one.predicate), plan(one.body), slot(one.frame), carried(one.carried),
+                  slots(one.captures));
   }
   std::string text(const Scan& one) const {
-    return format("scan {} times{} {}, frame {}{}{}{}\n    captures ({})", one.length, one.reverse ? " backwards" : "",
-                  plan(one.body), slot(one.frame), carried(one.carried), stepped("input", one.inputs),
+    return format("scan {} times{} {}, frame {}{}{}{}\n    captures ({})", one.length,
+                  one.reverse ? " backwards" : "", plan(one.body), slot(one.frame),
+                  carried(one.carried), stepped("input", one.inputs),
                   stepped("output", one.outputs), slots(one.captures));
   }
 
@@ -87,11 +102,12 @@ std::string head(const Function& function) {
   std::vector<std::string> arguments, outputs;
   for (const TensorType& type : function.arguments) arguments.push_back(type_text(type));
   for (const OutputType& output : function.outputs) {
-    const std::string donor = output.donor < 0 ? "" : format(" in argument {} if donated", output.donor);
+    const std::string donor =
+        output.donor < 0 ? "" : format(" in argument {} if donated", output.donor);
     outputs.push_back(type_text(output.type) + donor);
   }
-  return format("function @{} = plan {}({}) -> {}\n", function.name, function.plan, fmt::join(arguments, ", "),
-                fmt::join(outputs, ", "));
+  return format("function @{} = plan {}({}) -> {}\n", function.name, function.plan,
+                fmt::join(arguments, ", "), fmt::join(outputs, ", "));
 }
 
 }  // namespace
@@ -101,8 +117,9 @@ std::string plan_text(const Module& module) {
   for (const Function& function : module.functions) out += head(function);
   for (std::size_t k = 0; k < module.plans.size(); ++k) {
     const Plan& plan = module.plans[k];
-    out += format("plan {} @{}: arguments {} bytes; outputs {} bytes; arena {} bytes\n", k, plan.name,
-                  fmt::join(plan.argument_bytes, ", "), fmt::join(plan.output_bytes, ", "), plan.arena_bytes);
+    out += format("plan {} @{}: arguments {} bytes; outputs {} bytes; arena {} bytes\n", k,
+                  plan.name, fmt::join(plan.argument_bytes, ", "),
+                  fmt::join(plan.output_bytes, ", "), plan.arena_bytes);
     out += PlanPrinter(module, plan).run();
   }
   for (std::size_t k = 0; k < module.constants.size(); ++k) {

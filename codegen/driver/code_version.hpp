@@ -6,9 +6,9 @@
 
 namespace hyperion::codegen {
 
-// A hash of the compiler's own sources and LLVM's version (cmake/CodeVersion.cmake): it changes whenever generated code or
-// plans may change for the same input. Equal for equal sources, wherever they are built. A hash rather than a number that
-// somebody raises by hand: the number was forgotten, and old code ran.
+// A hash of the compiler's own sources and LLVM's version (cmake/CodeVersion.cmake): it changes whenever generated code
+// or plans may change for the same input. Equal for equal sources, wherever they are built. A hash rather than a number
+// that somebody raises by hand: a number is forgotten, and old code runs.
 std::string_view code_version();
 
 // What stamps compiled modules, and the producer of cache entries for a target whose key() this is.

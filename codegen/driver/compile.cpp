@@ -55,7 +55,9 @@ StatusOr<> run_passes(ir::Module& module, const std::string& entry, const Driver
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
-  if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) return std::unexpected(from(diagnostics));
+  if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) {
+    return std::unexpected(from(diagnostics));
+  }
   return {};
 }
 
@@ -133,7 +135,9 @@ std::vector<std::string> entered_functions(const ir::Module& module, const std::
 
 }  // namespace
 
-std::string producer(std::string_view target_key) { return format("hyperion codegen {}, {}", code_version(), target_key); }
+std::string producer(std::string_view target_key) {
+  return format("hyperion codegen {}, {}", code_version(), target_key);
+}
 
 StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, const DriverOptions& options,
                                   const StageListener& listener) {

@@ -56,6 +56,15 @@ void expect_compiled_as_interpreted(const std::string& body) {
   for (const bool fused : {true, false}) {
     DriverOptions options;
     options.fusion.enabled = fused;
+    StageListener listener;
+    listener.module = [&](Stage stage, const ir::Module& shown) {
+      Diagnostics defects;
+      if (stage == Stage::kernels) {
+        EXPECT_TRUE(ir::verify(shown, defects)) << defects.render();
+      }
+    };
+    const std::unique_ptr<ir::Module> copy = (*module)->clone();
+    ASSERT_TRUE(compile(*copy, "f", options, listener));
     const auto actual = run_compiled(**module, "f", arguments, options, 2);
     ASSERT_TRUE(actual) << actual.error().text();
     for (std::size_t k = 0; k < actual->size(); ++k) {

@@ -240,7 +240,9 @@ TEST(RandomTest, IntegersFitTheirType) {
 TEST(RandomTest, PermutationsHoldEachNumberOnce) {
   for (std::int64_t size : {0, 1, 2, 3, 5, 64, 100, 257}) {
     auto values = random::permutation(random::key(9), size).to_vector<std::int64_t>();
-    if (size > 5) EXPECT_FALSE(std::ranges::is_sorted(values));
+    if (size > 5) {
+      EXPECT_FALSE(std::ranges::is_sorted(values));
+    }
     std::ranges::sort(values);
     std::vector<std::int64_t> expected(static_cast<std::size_t>(size));
     std::iota(expected.begin(), expected.end(), 0);

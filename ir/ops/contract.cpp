@@ -7,7 +7,7 @@
 // ordinary loads and stores, whose lanes beyond the last column are masked off. With a third operand there is no body:
 // the sums are stored there, row-major over batch, rows and columns. How it is tiled and packed is a schedule that the
 // target chooses; no choice changes a bit.
-#include "ir/ops/ops.hpp"
+#include "ir/ops/kernel_attributes.hpp"
 
 namespace hyperion::ir::ops {
 
@@ -19,23 +19,17 @@ OpDefinition op_contract() {
   op.operands = {{.name = "lhs", .doc = "the buffer of the left factor"},
                  {.name = "rhs", .doc = "the buffer of the right factor"},
                  {.name = "output", .doc = "where the sums go if there is no body", .variadic = true}};
-  const auto list = [](std::string_view name, std::string_view doc) {
-    return AttributeSpec{name, AttributeKind::integers, doc, std::nullopt};
-  };
-  const auto number = [](std::string_view name, std::string_view doc) {
-    return AttributeSpec{name, AttributeKind::integer, doc, std::nullopt};
-  };
-  op.attributes = {list("batch", "extents of the batch dimensions"),
-                   number("rows", "extent of i"),
-                   number("columns", "extent of j"),
-                   number("depth", "extent of k"),
-                   list("lhs_batch", "strides of the batch dimensions in lhs"),
-                   list("rhs_batch", "strides of the batch dimensions in rhs"),
-                   number("lhs_row", "stride of i in lhs"),
-                   number("lhs_depth", "stride of k in lhs"),
-                   number("rhs_depth", "stride of k in rhs"),
-                   number("rhs_column", "stride of j in rhs"),
-                   number("lanes", "columns in one vector of accumulators")};
+  op.attributes = {required_list("batch", "extents of the batch dimensions"),
+                   required_number("rows", "extent of i"),
+                   required_number("columns", "extent of j"),
+                   required_number("depth", "extent of k"),
+                   required_list("lhs_batch", "strides of the batch dimensions in lhs"),
+                   required_list("rhs_batch", "strides of the batch dimensions in rhs"),
+                   required_number("lhs_row", "stride of i in lhs"),
+                   required_number("lhs_depth", "stride of k in lhs"),
+                   required_number("rhs_depth", "stride of k in rhs"),
+                   required_number("rhs_column", "stride of j in rhs"),
+                   required_number("lanes", "columns in one vector of accumulators")};
   op.constraints = {{"c1", "(C1) both operands have the same element type"}};
   op.result_count = 0;
   op.is_pure = false;

@@ -8,7 +8,7 @@
 // Strides count elements of the operand's buffer. The body is the epilogue of `contract` (contract.cpp): `batch` is
 // n * output height + oh, `row` is ow, `column` is the output channel over all groups. With a third operand there is no
 // body: sums are stored there with the strides of `output`.
-#include "ir/ops/ops.hpp"
+#include "ir/ops/kernel_attributes.hpp"
 
 namespace hyperion::ir::ops {
 
@@ -20,16 +20,13 @@ OpDefinition op_convolve() {
   op.operands = {{.name = "lhs", .doc = "the buffer of what windows slide over"},
                  {.name = "rhs", .doc = "the buffer of the weights"},
                  {.name = "output", .doc = "where the sums go if there is no body", .variadic = true}};
-  const auto list = [](std::string_view name, std::string_view doc) {
-    return AttributeSpec{name, AttributeKind::integers, doc, std::nullopt};
-  };
-  op.attributes = {list("extents", "batch, groups, input channels and output channels of a group"),
-                   list("height", "the outer axis"),
-                   list("width", "the inner axis"),
-                   list("lhs", "strides of batch, group and channel, and an offset"),
-                   list("rhs", "strides of group, input channel and output channel, and an offset"),
-                   list("output", "strides of batch, group, height, width and channel"),
-                   {"lanes", AttributeKind::integer, "channels in one vector of sums", std::nullopt}};
+  op.attributes = {required_list("extents", "batch, groups, input channels and output channels of a group"),
+                   required_list("height", "the outer axis"),
+                   required_list("width", "the inner axis"),
+                   required_list("lhs", "strides of batch, group and channel, and an offset"),
+                   required_list("rhs", "strides of group, input channel and output channel, and an offset"),
+                   required_list("output", "strides of batch, group, height, width and channel"),
+                   required_number("lanes", "channels in one vector of sums")};
   op.constraints = {{"c1", "(C1) both operands have the same element type"}};
   op.result_count = 0;
   op.is_pure = false;

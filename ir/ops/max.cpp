@@ -1,29 +1,11 @@
 // max.cpp: IEEE 754-2019 maximum: NaN propagates, -0 < +0.
-#include "ir/ops/ops.hpp"
+#include "ir/ops/extreme.hpp"
 
 namespace hyperion::ir::ops {
 
 OpDefinition op_max() {
-  OpDefinition op = binary_op("max", "IEEE 754-2019 maximum: NaN if either operand is NaN, and -0 < +0.",
-                              any_real_dtype, "a real type");
-  op.primitive = Primitive::max;
-  op.is_commutative = true;
-  op.is_smooth = false;
-  // At a tie both operands get half, as the mean of the two one-sided derivatives.
-  op.jvp = [](JvpContext& c) {
-    const Value x = c.operand(0), y = c.operand(1);
-    const Value half = c.builder.constant(x.type(), 0.5);
-    const Value one = c.builder.ones(x.type()), zero = c.builder.zeros(x.type());
-    const Value tie = c.builder.compare(x, y, "eq");
-    const Value chosen = c.builder.compare(x, y, "gt");
-    const Value weight = c.builder.select(tie, half, c.builder.select(chosen, one, zero));
-    Value tangent;
-    if (c.has_tangent(0)) tangent = c.tangent(0) * weight;
-    if (c.has_tangent(1)) tangent = c.builder.accumulate(tangent, c.tangent(1) * (1.0 - weight));
-    return only(tangent);
-  };
-  op.example = "max %x, %y";
-  return op;
+  return extreme_op("max", "IEEE 754-2019 maximum: NaN if either operand is NaN, and -0 < +0.", Primitive::max, "gt",
+                    "max %x, %y");
 }
 
 }  // namespace hyperion::ir::ops

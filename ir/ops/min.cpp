@@ -1,29 +1,11 @@
 // min.cpp: IEEE 754-2019 minimum: NaN propagates, -0 < +0.
-#include "ir/ops/ops.hpp"
+#include "ir/ops/extreme.hpp"
 
 namespace hyperion::ir::ops {
 
 OpDefinition op_min() {
-  OpDefinition op = binary_op("min", "IEEE 754-2019 minimum: NaN if either operand is NaN, and -0 < +0.",
-                              any_real_dtype, "a real type");
-  op.primitive = Primitive::min;
-  op.is_commutative = true;
-  op.is_smooth = false;
-  // At a tie both operands get half, as the mean of the two one-sided derivatives.
-  op.jvp = [](JvpContext& c) {
-    const Value x = c.operand(0), y = c.operand(1);
-    const Value half = c.builder.constant(x.type(), 0.5);
-    const Value one = c.builder.ones(x.type()), zero = c.builder.zeros(x.type());
-    const Value tie = c.builder.compare(x, y, "eq");
-    const Value chosen = c.builder.compare(x, y, "lt");
-    const Value weight = c.builder.select(tie, half, c.builder.select(chosen, one, zero));
-    Value tangent;
-    if (c.has_tangent(0)) tangent = c.tangent(0) * weight;
-    if (c.has_tangent(1)) tangent = c.builder.accumulate(tangent, c.tangent(1) * (1.0 - weight));
-    return only(tangent);
-  };
-  op.example = "min %x, %y";
-  return op;
+  return extreme_op("min", "IEEE 754-2019 minimum: NaN if either operand is NaN, and -0 < +0.", Primitive::min, "lt",
+                    "min %x, %y");
 }
 
 }  // namespace hyperion::ir::ops

@@ -9,7 +9,8 @@ namespace {
 
 std::string members(JsonFields fields) {
   std::string out;
-  for (const auto& [name, value] : fields) out += format("{}{}: {}", out.empty() ? "" : ", ", json_string(name), value);
+  for (const auto& [name, value] : fields)
+    out += format("{}{}: {}", out.empty() ? "" : ", ", json_string(name), value);
   return out;
 }
 
@@ -19,19 +20,31 @@ std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) out += format("\\u{:04x}", static_cast<unsigned>(c));
-        else out += c;
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += format("\\u{:04x}", static_cast<unsigned>(c));
+        else
+          out += c;
     }
   }
   return out + "\"";
 }
 
-std::string json_number(double value) { return std::isfinite(value) ? format("{}", value) : "null"; }
+std::string json_number(double value) {
+  return std::isfinite(value) ? format("{}", value) : "null";
+}
 
 std::string json_object(JsonFields fields) { return "{" + members(fields) + "}"; }
 
@@ -42,8 +55,8 @@ std::string json_array(const std::vector<std::string>& values) {
 }
 
 std::string json_document(std::string_view name, JsonFields fields) {
-  return format("{{\"schema\": {}{}{}}}\n", json_string(format("hyperion.{}/1", name)), fields.size() == 0 ? "" : ", ",
-                members(fields));
+  return format("{{\"schema\": {}{}{}}}\n", json_string(format("hyperion.{}/1", name)),
+                fields.size() == 0 ? "" : ", ", members(fields));
 }
 
 }  // namespace hyperion

@@ -39,7 +39,8 @@ TEST(Recorded, TheLineOfTheWalkGivesItsFirstDump) {
   EXPECT_TRUE(block(page, "```cpp").starts_with(line)) << block(page, "```cpp");
   EXPECT_NE(contents("tests/docs/recorded_test.cpp").find("\n  " + line), std::string::npos);
   const frontend::NodeRef parameters[] = {x.ref(), w.ref(), b.ref()}, roots[] = {y.ref()};
-  const frontend::BuiltFunction recorded = frontend::build_function("line", parameters, roots, 0, {});
+  const frontend::BuiltFunction recorded =
+      frontend::build_function("line", parameters, roots, 0, {});
   EXPECT_TRUE(recorded.captures.empty());
 
   Diagnostics diagnostics;

@@ -2,6 +2,7 @@
 // shapes (odd, empty, rank 0 to 5), ordinary and special values. The samples of one op and type form one function.
 #include <gtest/gtest.h>
 
+#include "codegen/driver/compile.hpp"
 #include "codegen/driver/run.hpp"
 #include "ir/builder.hpp"
 #include "ir/interpreter.hpp"
@@ -18,6 +19,19 @@ using testing_support::Values;
 
 class CompiledOps : public ::testing::TestWithParam<DType> {};
 class CompiledOpsOnAvx2 : public CompiledOps {};
+
+// What the compiler lowers ops to passes the verifier, bounds included.
+void expect_sound_kernels(const ir::Module& module, const codegen::DriverOptions& options) {
+  codegen::StageListener listener;
+  listener.module = [&](codegen::Stage stage, const ir::Module& shown) {
+    Diagnostics defects;
+    if (stage == codegen::Stage::kernels) {
+      EXPECT_TRUE(ir::verify(shown, defects)) << defects.render();
+    }
+  };
+  const std::unique_ptr<ir::Module> copy = module.clone();
+  EXPECT_TRUE(codegen::compile(*copy, "compiled_ops", options, listener));
+}
 
 void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples,
              const codegen::CpuTarget& target) {
@@ -42,6 +56,7 @@ void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples,
   const auto expected = ir::interpret(*owner, function, arguments);
   ASSERT_TRUE(expected) << expected.error().text();
   const codegen::DriverOptions options{.target = target};
+  if (&target == &codegen::host_target()) expect_sound_kernels(*owner, options);
   const auto actual = codegen::run_compiled(*owner, "compiled_ops", arguments, options, 2);
   ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(function);
   std::size_t next = 0;
