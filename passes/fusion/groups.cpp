@@ -168,6 +168,7 @@ class Grouper {
     switch (from.kind) {
       case GroupKind::single: return false;
       case GroupKind::contraction:
+        return direct && to_is_map && to.domain == from.domain && !reads_through_views(to, g);
       case GroupKind::column: return direct && to_is_map && to.domain == from.domain;
       case GroupKind::row: {
         if (to.kind == GroupKind::row) return to.domain == from.domain && to.row_rank == from.row_rank;
@@ -183,7 +184,9 @@ class Grouper {
     switch (to.kind) {
       case GroupKind::map: return to.domain == from.domain;
       // Into the epilogue, not in front of the sums: those read their operands from memory.
-      case GroupKind::contraction: return to.domain == from.domain && !contraction_reads(to, g);
+      case GroupKind::contraction:
+        return to.domain == from.domain && !contraction_reads(to, g) &&
+               !reads_through_views(from, group_of(consumer));
       case GroupKind::row: {
         const std::vector<std::int64_t> to_rows(to.domain.begin(),
                                                 to.domain.begin() + static_cast<std::ptrdiff_t>(to.row_rank));
@@ -195,6 +198,16 @@ class Grouper {
       case GroupKind::single: return false;
     }
     return false;
+  }
+
+  // Whether an op of `group` reads what group `g` computes at other indices than its own, where an epilogue has no sums.
+  bool reads_through_views(const Group& group, std::int32_t g) const {
+    return std::ranges::any_of(group.ops, [&](OpId id) {
+      return std::ranges::any_of(f_.op(id).operands, [&](ValueId operand) {
+        const OpId producer = source(operand);
+        return producer.valid() && group_of(producer) == g && producer != f_.value(operand).producer;
+      });
+    });
   }
 
   // Whether the contraction of group `c` reads what group `g` computes.
