@@ -139,7 +139,6 @@ bool holds(T x, T y, std::int64_t direction) {
   }
 }
 
-const std::byte* bytes_of(const std::uint64_t& bits) { return reinterpret_cast<const std::byte*>(&bits); }
 std::byte* bytes_of(std::uint64_t& bits) { return reinterpret_cast<std::byte*>(&bits); }
 
 bool is_small_float(DType dtype) { return is_floating(dtype) && byte_size(dtype) < 4; }
