@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/support/format.hpp"
+#include "ir/support/quote.hpp"
 
 namespace hyperion {
 namespace {
@@ -17,29 +18,8 @@ std::string members(JsonFields fields) {
 }  // namespace
 
 std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          out += format("\\u{:04x}", static_cast<unsigned>(c));
-        else
-          out += c;
-    }
-  }
-  return out + "\"";
+  // JSON lets DEL stand as it is.
+  return quoted(text, [](unsigned char c) { return c == 0x7f ? std::string(1, '\x7f') : format("\\u{:04x}", c); });
 }
 
 std::string json_number(double value) {

@@ -10,4 +10,7 @@ namespace hyperion {
 // Token::name() of the lexer (ir/text/lexer.hpp).
 std::string quoted(std::string_view text);
 
+// The same where a format writes other control characters (below 0x20, and 0x7f) in its own way.
+std::string quoted(std::string_view text, std::string (*escape_control)(unsigned char));
+
 }  // namespace hyperion

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "passes/simplify/rule_arguments.hpp"
 #include "passes/simplify/rule_view_functions.hpp"
 
 namespace hyperion::passes {
@@ -18,15 +19,8 @@ using Made = std::optional<AttributeValue>;
 
 // ---- reading arguments; null where the argument is of another kind ------------------------------------------------
 
-template <class T>
-const T* attribute(const RuleArgument& argument) {
-  const auto* value = std::get_if<AttributeValue>(&argument);
-  return value == nullptr ? nullptr : std::get_if<T>(value);
-}
 const Integers* integers(const RuleArgument& argument) { return attribute<Integers>(argument); }
 const ValueFacts* facts(const RuleArgument& argument) { return std::get_if<ValueFacts>(&argument); }
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 bool contains(const Integers& list, std::int64_t number) { return std::ranges::find(list, number) != list.end(); }
 
@@ -48,12 +42,6 @@ Made gather(Arguments a) {
   if (const Integers* list = integers(a[0])) return gather_from(*list, *indices);
   if (const Dims* dims = attribute<Dims>(a[0])) return gather_from(*dims, *indices);
   return std::nullopt;
-}
-
-Integers inverted(const Integers& permutation) {
-  Integers out(permutation.size());
-  for (std::size_t k = 0; k < out.size(); ++k) out[at(permutation[k])] = static_cast<std::int64_t>(k);
-  return out;
 }
 
 Made inverse(Arguments a) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "passes/simplify/rule_arguments.hpp"
 #include "passes/simplify/rule_view_functions.hpp"
 
 namespace hyperion::passes {
@@ -10,28 +11,13 @@ namespace {
 using ir::Dims;
 using ir::Integers;
 using Arguments = std::span<const RuleArgument>;
-using Made = std::optional<ir::AttributeValue>;
-
-template <class T>
-const T* attribute(const RuleArgument& argument) {
-  const auto* value = std::get_if<ir::AttributeValue>(&argument);
-  return value == nullptr ? nullptr : std::get_if<T>(value);
-}
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
-
-Integers inverse_of(const Integers& permutation) {
-  Integers out(permutation.size());
-  for (std::size_t k = 0; k < out.size(); ++k) out[at(permutation[k])] = static_cast<std::int64_t>(k);
-  return out;
-}
 
 // Not in order yet.
 std::optional<Integers> dims_seen_through(Arguments a) {
   const Integers* dims = attribute<Integers>(a[0]);
   const Integers* permutation = attribute<Integers>(a[1]);
   if (dims == nullptr || permutation == nullptr) return std::nullopt;
-  const Integers inverse = inverse_of(*permutation);
+  const Integers inverse = inverted(*permutation);
   Integers out;
   for (std::int64_t dim : *dims) out.push_back(inverse[at(dim)]);
   return out;
