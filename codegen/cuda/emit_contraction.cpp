@@ -90,10 +90,10 @@ class ContractionEmitter {
     const std::int64_t lhs_row = a.integer("lhs_row"), lhs_depth = a.integer("lhs_depth");
     const std::int64_t rhs_depth = a.integer("rhs_depth"), rhs_column = a.integer("rhs_column");
     std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, a.integer("depth"));
-    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {};\n", lhs_depth == 1 && lhs_row != 1,
+    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = false;\n", lhs_depth == 1 && lhs_row != 1,
                   rhs_depth == 1 && rhs_column != 1);
     out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n", cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])));
-    out += format("  Problem(const {}* x, const {}* y, [[maybe_unused]] int batch)\n      : lhs_buffer(x{}), rhs_buffer(y{}) {{}}\n",
+    out += format("  Problem(const {}* x, const {}* y, int batch)\n      : lhs_buffer(x{}), rhs_buffer(y{}) {{}}\n",
                   cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])),
                   batch_offset(a.integers("batch"), a.integers("lhs_batch")), batch_offset(a.integers("batch"), a.integers("rhs_batch")));
     out += format("  Sum lhs(int row, int k) const {{\n    return row < {} ? Sum(lhs_buffer[std::int64_t(row) * {} + std::int64_t(k) * {}]) : Sum(0);\n  }}\n",
@@ -103,21 +103,72 @@ class ContractionEmitter {
     return out;
   }
 
-  std::string convolution(const std::string&) { return {}; }
+  // A product of matrices: rows are the places of the output, n, oh and ow; depth is th, tw and c, in the order of the
+  // definition; each group is a batch.
+  std::string convolution(const std::string& sum) {
+    const auto list = [&](std::string_view attribute) -> const Integers& { return op_.attributes.integers(attribute); };
+    const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"), &rhs = list("rhs");
+    batches_ = extents[1], rows_ = extents[0] * h[0] * w[0], columns_ = extents[3];
+    const std::int64_t channels = std::max<std::int64_t>(extents[2], 1), depth = h[1] * w[1] * extents[2];
+    const auto source = [](const Integers& a, const char* o, const char* t) {
+      return format("source<{}, {}, {}, {}, {}>({}, {})", a[2], a[3], a[4], a[5], a[6], o, t);
+    };
+    const std::string lhs_type = cpp_type(dtype(op_.operands[0])), rhs_type = cpp_type(dtype(op_.operands[1]));
+    std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, depth);
+    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = {};\n", lhs[2] == 1 && extents[2] > 1,
+                  rhs[1] == 1 && extents[2] > 1 && rhs[2] != 1, has_holes(h) || has_holes(w));
+    out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n  int group;\n", lhs_type, rhs_type);
+    // Where element (row, k) of the left factor lies; -1: in the padding, or between dilated elements.
+    out += "  std::int64_t place(int row, int k) const {\n";
+    out += format("    const int n = row / {}, oh = row / {} % {}, ow = row % {};\n", h[0] * w[0], w[0], h[0], w[0]);
+    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format("    const int ih = {}, iw = {};\n    if (ih < 0 || iw < 0) return -1;\n", source(h, "oh", "th"), source(w, "ow", "tw"));
+    out += format("    return std::int64_t(n) * {} + std::int64_t(group) * {} + ih * {}ll + iw * {}ll + c * {}ll + {};\n  }}\n", lhs[0], lhs[1],
+                  h[7], w[7], lhs[2], lhs[3]);
+    out += format("  bool has(int row, int k) const {{ return row < {} && place(row, k) >= 0; }}\n", rows_);
+    out += format("  Sum lhs(int row, int k) const {{\n    if (row >= {}) return Sum(0);\n    const std::int64_t at = place(row, k);\n", rows_);
+    out += "    return at < 0 ? Sum(0) : Sum(lhs_buffer[at]);\n  }\n";
+    out += format("  Sum rhs(int k, int column) const {{\n    if (column >= {}) return Sum(0);\n", columns_);
+    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format("    return Sum(rhs_buffer[std::int64_t(group) * {} + th * {}ll + tw * {}ll + c * {}ll + column * {}ll + {}]);\n  }}\n}};\n", rhs[0],
+                  h[8], w[8], rhs[1], rhs[2], rhs[3]);
+    return out;
+  }
+
+  // Whether an output's window may reach where there is no input.
+  static bool has_holes(const Integers& axis) {
+    const std::int64_t output = axis[0], kernel = axis[1], input = axis[2], stride = axis[3], dilation = axis[4];
+    const std::int64_t last = (output - 1) * stride + (kernel - 1) * dilation - axis[6];
+    return axis[6] > 0 || axis[5] != 1 || last >= input;
+  }
 
   // The body, or the store of the sums where there is none.
   std::string finish() {
-    std::string out = format("    const int valid = {} - at_column;\n", columns_);
+    const bool is_dot = op_.is("contract");
+    std::string batch = "batch_", row = "at_row", column = "at_column", out;
+    out = format("    const int valid = {} - at_column;\n", columns_);
+    if (!is_dot) {
+      const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
+      out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n", w[0], extents[3]);
+      batch = "line", row = "in_line", column = "channel";
+    }
     if (op_.blocks.empty()) {
       const ValueId to = op_.operands[2];
-      out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n", rows_, columns_);
-      return out + format("    HYP_EACH(i, {}) if (i < valid) {}[at + i] = cast<{}>(sums[i]);\n", lanes_, translator_.name(to), cpp_type(dtype(to)));
+      if (is_dot) {
+        out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n", rows_, columns_);
+      } else {
+        const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
+        out += format("    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + at_column * {}ll, stride = {};\n",
+                      h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
+      }
+      return out + format("    HYP_EACH(i, {}) if (i < valid) {}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, translator_.name(to),
+                          cpp_type(dtype(to)));
     }
     const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
     translator_.define_name(arguments[0], "sums");
-    translator_.define_name(arguments[1], "batch_");
-    translator_.define_name(arguments[2], "at_row");
-    translator_.define_name(arguments[3], "at_column");
+    translator_.define_name(arguments[1], batch);
+    translator_.define_name(arguments[2], row);
+    translator_.define_name(arguments[3], column);
     return out + translator_.translate_body(op_.blocks[0], "valid", 2);
   }
 

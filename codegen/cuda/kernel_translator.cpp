@@ -219,7 +219,7 @@ void CudaKernelTranslator::reduce(const Op& op) {
     line(format("HYP_EACH(i, {}) {}[i] = {};", registers(x), from, element(x)));
   }
   if (order == "lanes") {
-    HYP_CHECK(team_.threads <= 32, "a vector reduced in the CPU's order is held by more than a warp");
+    HYP_CHECK(team_.threads <= 32, "@" + kernel_.name + " reduces a vector in the CPU's order that more than a warp holds");
     return define(op.results[0], format("reduce_lanes<{}, {}>({}, {})", team_.threads, team_.chunk, from, combine));
   }
   if (order == "ascending") {

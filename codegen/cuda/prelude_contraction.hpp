@@ -18,9 +18,25 @@ struct FmaTile {
   static constexpr int kRows = 64 * kRowGroups, kColumns = 16 * kLanes * kColumnGroups;
 };
 
-// Problem: Element, Sum, kDepth, and for a block at (row, column)
+// The input position that output position o reads at kernel position t, or -1.
+template <int kInput, int kStride, int kDilation, int kInputDilation, int kPadding>
+int source(int o, int t) {
+  const int place = o * kStride + t * kDilation - kPadding;
+  if (place < 0 || place % kInputDilation != 0 || place / kInputDilation >= kInput) return -1;
+  return place / kInputDilation;
+}
+
+template <class Sum>
+bool is_finite(Sum x) {
+  return x - x == 0;
+}
+
+// Problem: Sum, kDepth, and for a block at (row, column)
 //   lhs(buffer, row, k), rhs(buffer, k, column)   the factors; zero where row or column is beyond the end, k is not
 //   kLhsAlongDepth, kRhsAlongDepth                whether neighbours in memory are neighbours in depth
+//   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
+// A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
+// elements are left out one by one.
 // `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
 template <class Problem, class Tile, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, Finish finish) {
@@ -69,6 +85,28 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
       rhs[stage][k][column] = next_rhs[i];
     }
   };
+  // Whether a number of the tile is not finite; that is known when all threads have kept theirs.
+  const auto wait = [&] {
+    bool is_odd = false;
+    if constexpr (Problem::kHasHoles) {
+      HYP_EACH(i, kRhsEach) is_odd |= !is_finite(next_rhs[i]);
+      return __syncthreads_or(is_odd) != 0;
+    } else {
+      __syncthreads();
+      return false;
+    }
+  };
+  const auto multiply_present = [&](int stage, int from, int k) {
+    if constexpr (Problem::kHasHoles) {
+      HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) {
+        const int row = g * 64 + ty * 4 + r;
+        if (!problem.has(first_row + row, from + k)) continue;
+        HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
+          sums[g][r][h][l] = fma(lhs[stage][k][row], rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l], sums[g][r][h][l]);
+        }
+      }
+    }
+  };
   const auto multiply = [&](int stage, int k) {
     Sum a[Tile::kRowGroups][4], b[Tile::kColumnGroups][Tile::kLanes];
     HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) a[g][r] = lhs[stage][k][g * 64 + ty * 4 + r];
@@ -80,19 +118,24 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
   if constexpr (Problem::kDepth > 0) {
     fetch(0);
     keep(0);
-    __syncthreads();
+    bool is_odd = wait();
     int stage = 0;
     for (int from = 0; from < Problem::kDepth; from += Tile::kDepth) {
       const bool has_more = from + Tile::kDepth < Problem::kDepth;
       if (has_more) fetch(from + Tile::kDepth);
-      if (has_more || Problem::kDepth % Tile::kDepth == 0) {
+      if (is_odd) {
+        const int count = has_more || Problem::kDepth % Tile::kDepth == 0 ? Tile::kDepth : Problem::kDepth % Tile::kDepth;
+        for (int k = 0; k < count; ++k) multiply_present(stage, from, k);
+      } else if (has_more || Problem::kDepth % Tile::kDepth == 0) {
         HYP_EACH(k, Tile::kDepth) multiply(stage, k);
       } else {
         // Beyond the end nothing is added: not even zero, which would turn -0 into 0.
         for (int k = 0; k < Problem::kDepth % Tile::kDepth; ++k) multiply(stage, k);
       }
-      if (has_more) keep(stage ^ 1);
-      __syncthreads();
+      if (has_more) {
+        keep(stage ^ 1);
+        is_odd = wait();
+      }
       stage ^= 1;
     }
   }

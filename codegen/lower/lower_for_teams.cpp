@@ -47,8 +47,14 @@ class TeamLowering {
     KernelWriter writer(*out_.kernel, pool_, buffers);
     writer.builder().set_location(group_.location);
     chunk_ = kAccessBytes / static_cast<int>(byte_size_of_elements());
-    if (nest_.variables.empty() && longest_row_reduction() == 0) flatten();
-    if (longest_row_reduction() > 0) {
+    if (std::ranges::all_of(nest_.composed.output_types, [](const Type& type) { return type.element_count() == 0; })) {
+      out_.tiles = 0;
+      writer.builder().apply_all("return", {});
+      return std::move(out_);
+    }
+    const bool has_rows = longest_row_reduction().has_value();
+    if (nest_.variables.empty() && !has_rows) flatten();
+    if (has_rows) {
       write_rows(writer);
     } else if (const auto tiles = find_transposed_tiles(nest_, transposition_target())) {
       out_.team = {.threads = kWarp, .chunk = 1};
@@ -98,12 +104,13 @@ class TeamLowering {
     }
   }
 
-  std::int64_t longest_row_reduction() {
-    std::int64_t longest = 0;
+  // None: no reduction needs a team of its own.
+  std::optional<std::int64_t> longest_row_reduction() {
+    std::optional<std::int64_t> longest;
     for_each_reduction([&](const Term& term) {
       const std::int64_t length = pool_[term.extents().back()].value;
       const bool varies = !nest_.variables.empty() && mentions_outside(term, nest_.variables.back());
-      if (length > kLongestUnrolledReduction || !varies) longest = std::max(longest, length);
+      if (length > kLongestUnrolledReduction || !varies) longest = std::max(longest.value_or(0), length);
     });
     return longest;
   }
@@ -205,7 +212,7 @@ class TeamLowering {
       out_.team.threads = static_cast<int>(threads);
       lanes = threads * chunk * chunks;
     }
-    const std::int64_t pieces = has_row_values() ? 1 : std::max<std::int64_t>(divide_up(length, lanes), 1);
+    const std::int64_t pieces = has_row_values() ? 1 : divide_up(length, lanes);
     out_.tiles = outer * pieces;
     const Value tile = open_tiles(writer);
     const Value piece = bind_outer(writer, tile, pieces, last);
@@ -237,7 +244,7 @@ class TeamLowering {
   void write_rows(KernelWriter& writer) {
     const bool vectorize = can_vectorize();
     const std::size_t outer_count = nest_.variables.size() - (vectorize ? 1 : 0);
-    const std::int64_t length = longest_row_reduction();
+    const std::int64_t length = *longest_row_reduction();
     const std::int64_t outputs = vectorize ? nest_.extent(nest_.variables.size() - 1) : 1;
     choose_row_team(target_.bitwise ? shortest_row_reduction() : length);
     const std::int64_t unit = std::int64_t{out_.team.threads} * out_.team.chunk;
