@@ -70,10 +70,12 @@ inline void expect(unsigned barrier, unsigned bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 inline void arrive(unsigned barrier) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory"); }
+// What is given back was read by products that have been waited for: there is nothing to publish, so the scope is the
+// block's. A release to the cluster would stall the warp until all its stores are seen: half the speed (docs/performance).
 inline void arrive_at(unsigned barrier, unsigned block) {
   asm volatile(
       "{ .reg .b32 remote; mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote]; }" ::"r"(barrier), "r"(block) : "memory");
+      "mbarrier.arrive.shared::cluster.b64 _, [remote]; }" ::"r"(barrier), "r"(block) : "memory");
 }
 // Consumers' turns: named barriers, numbered from 1 (0 is __syncthreads').
 inline void turn_wait(int consumer) { asm volatile("bar.sync %0, 256;" ::"r"(1 + consumer) : "memory"); }
