@@ -39,10 +39,12 @@ class CudaGenerator final : public CodeGenerator {
     program.kernels += emitted.text;
     program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
     program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;
-    const auto& grid = emitted.entry.shape.grid;
-    // No launch for what has no blocks.
-    EmittedKernel out{.launches = {{.symbol = emitted.entry.name, .tiles = grid.x == 0 ? 0 : lowered.tiles}}, .schedule = emitted.schedule};
-    program.entries.push_back(std::move(emitted.entry));
+    EmittedKernel out{.workspace_bytes = emitted.workspace_bytes, .schedule = emitted.schedule};
+    for (runtime::cuda::KernelEntry& entry : emitted.entries) {
+      // No launch for what has no blocks.
+      out.launches.push_back({.symbol = entry.name, .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1)});
+      program.entries.push_back(std::move(entry));
+    }
     return out;
   }
 

@@ -37,9 +37,9 @@ bool is_finite(Sum x) {
 //   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
-// `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
+// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
 template <class Problem, class Tile, class Finish>
-void contract_fma(const Problem& problem, int first_row, int first_column, Finish finish) {
+void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
   constexpr int kPad = 4;
   __shared__ Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
@@ -65,12 +65,12 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
     HYP_EACH(i, kLhsEach) {
       int k, row;
       lhs_place(i, k, row);
-      next_lhs[i] = from + k < Problem::kDepth ? problem.lhs(first_row + row, from + k) : Sum(0);
+      next_lhs[i] = from + k < end ? problem.lhs(first_row + row, from + k) : Sum(0);
     }
     HYP_EACH(i, kRhsEach) {
       int k, column;
       rhs_place(i, k, column);
-      next_rhs[i] = from + k < Problem::kDepth ? problem.rhs(from + k, first_column + column) : Sum(0);
+      next_rhs[i] = from + k < end ? problem.rhs(from + k, first_column + column) : Sum(0);
     }
   };
   const auto keep = [&](int stage) {
@@ -115,22 +115,22 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
       sums[g][r][h][l] = fma(a[g][r], b[h][l], sums[g][r][h][l]);
   };
 
-  if constexpr (Problem::kDepth > 0) {
-    fetch(0);
+  if (begin < end) {
+    fetch(begin);
     keep(0);
     bool is_odd = wait();
     int stage = 0;
-    for (int from = 0; from < Problem::kDepth; from += Tile::kDepth) {
-      const bool has_more = from + Tile::kDepth < Problem::kDepth;
+    for (int from = begin; from < end; from += Tile::kDepth) {
+      const bool has_more = from + Tile::kDepth < end;
       if (has_more) fetch(from + Tile::kDepth);
       if (is_odd) {
-        const int count = has_more || Problem::kDepth % Tile::kDepth == 0 ? Tile::kDepth : Problem::kDepth % Tile::kDepth;
+        const int count = min(Tile::kDepth, end - from);
         for (int k = 0; k < count; ++k) multiply_present(stage, from, k);
-      } else if (has_more || Problem::kDepth % Tile::kDepth == 0) {
+      } else if (from + Tile::kDepth <= end) {
         HYP_EACH(k, Tile::kDepth) multiply(stage, k);
       } else {
         // Beyond the end nothing is added: not even zero, which would turn -0 into 0.
-        for (int k = 0; k < Problem::kDepth % Tile::kDepth; ++k) multiply(stage, k);
+        for (int k = 0; k < end - from; ++k) multiply(stage, k);
       }
       if (has_more) {
         keep(stage ^ 1);

@@ -52,6 +52,9 @@ StatusOr<> run_passes(ir::Module& module, const std::string& entry, const Driver
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
+  if (const auto* gpu = std::get_if<CudaTarget>(&options.target); gpu != nullptr && !gpu->bitwise) {
+    pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}}).add("cse");
+  }
   if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) {
     return std::unexpected(from(diagnostics));
   }
