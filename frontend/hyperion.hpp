@@ -3,6 +3,7 @@
 
 #include "frontend/checkpoint.hpp"
 #include "frontend/control.hpp"
+#include "frontend/device.hpp"
 #include "frontend/nn/activations.hpp"
 #include "frontend/nn/init.hpp"
 #include "frontend/nn/layers.hpp"

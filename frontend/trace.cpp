@@ -80,9 +80,11 @@ std::vector<Type> types_of(std::span<const Tensor> tensors) {
   return types;
 }
 
-Trace::Trace(std::string transform, std::span<const Type> types, Location where)
+Trace::Trace(std::string transform, std::span<const Type> types, std::span<const Tensor> arguments, Location where)
     : transform_(std::move(transform)), where_(where), oldest_(next_sequence()), started_(runtime::now_ticks()) {
-  for (Type type : types) parameters_.emplace_back(parameter_node(type, where));
+  for (std::size_t k = 0; k < types.size(); ++k) {
+    parameters_.emplace_back(parameter_node(types[k], arguments[k].ref()->placement(), where));
+  }
 }
 
 TracedFunction Trace::finish(std::span<const Tensor> outputs) const {
@@ -233,38 +235,48 @@ std::shared_ptr<JitEntry> JitCache::add(std::type_index arguments, const std::st
   return entry;
 }
 
+namespace {
+
+std::shared_ptr<Executable> executable_on(Device device, JitEntry& entry, Location where) {
+  std::lock_guard lock(graph_mutex());
+  const auto found = std::ranges::find(entry.executables, device, [](const auto& pair) { return pair.first; });
+  if (found != entry.executables.end()) return found->second;
+  auto executable = load(entry.traced.module, entry.traced.function->name, device);
+  if (!executable) raise(where, executable.error());
+  return entry.executables.emplace_back(device, *std::move(executable)).second;
+}
+
+}  // namespace
+
 std::vector<Tensor> JitCache::run(JitEntry& entry, std::span<const Tensor> arguments) const {
   const auto is_traced = [](const NodeRef& node) { return node->is_traced; };
   const std::vector<NodeRef> all = with_captures(entry.traced, arguments);
   if (std::ranges::any_of(all, is_traced)) return apply_function(entry.traced, arguments);
+  const Device device = meet("jit", all, arguments.size(), where_).device;
   evaluate(all, where_);
-  {
-    std::lock_guard lock(graph_mutex());
-    if (!entry.executable) {
-      auto executable = load(entry.traced.module, entry.traced.function->name);
-      if (!executable) raise(where_, executable.error());
-      entry.executable = *std::move(executable);
-    }
-  }
+  const std::shared_ptr<Executable> executable = executable_on(device, entry, where_);
   std::vector<Array> arrays;
-  for (const NodeRef& node : all) arrays.push_back(*node.value());
+  for (const NodeRef& node : all) arrays.push_back(value_on(device, node, where_));
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     const auto same = [&](const Array& other) { return other.buffer() == arrays[k].buffer(); };
     // A buffer that is passed twice cannot be given away once.
     if (entry.donated[k] && std::ranges::count_if(arrays, same) == 1) arrays[k] = std::move(arrays[k]).donate();
   }
-  auto values = entry.executable->run(arrays);
+  auto values = executable->run(arrays);
   if (!values) raise(where_, values.error());
   std::vector<Tensor> results;
   const std::vector<Type> types = entry.traced.function->result_types();
   for (std::size_t k = 0; k < values->size(); ++k) {
-    results.emplace_back(data_node(std::move((*values)[k]), types[k]));
+    results.emplace_back(data_node(std::move((*values)[k]), types[k], device));
   }
   return results;
 }
 
 const Tensor& placeholder() {
-  static const Tensor* scalar = new Tensor(tensor(0.0));
+  static const Tensor* scalar = [] {
+    const ScopedDevice host{Device()};
+    return new Tensor(tensor(0.0));
+  }();
   return *scalar;
 }
 

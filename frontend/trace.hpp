@@ -29,8 +29,9 @@ struct TracedFunction {
 
 class Trace {
  public:
-  // Stand-ins of these types. `transform` names the traced function in dumps: "jit", "grad".
-  Trace(std::string transform, std::span<const Type> types, Location where);
+  // Stand-ins of these types, on the devices of the arguments. `transform` names the traced function in dumps: "jit",
+  // "grad".
+  Trace(std::string transform, std::span<const Type> types, std::span<const Tensor> arguments, Location where);
 
   const std::vector<Tensor>& parameters() const { return parameters_; }
   TracedFunction finish(std::span<const Tensor> outputs) const;
@@ -69,7 +70,7 @@ void adopt_callees(const ir::Module& module, ir::Function& function);
 struct JitEntry {
   std::vector<Type> types;
   TracedFunction traced;
-  std::shared_ptr<Executable> executable;
+  std::vector<std::pair<Device, std::shared_ptr<Executable>>> executables;  // one for each device that was needed
   std::vector<bool> donated;               // per argument
   std::shared_ptr<const void> prototype;   // of the result, with placeholders for tensors
 };
@@ -79,7 +80,7 @@ class JitCache {
   explicit JitCache(Location where) : where_(where) {}
   // Null: not traced yet. `structure` says everything about the arguments but their tensors' types.
   std::shared_ptr<JitEntry> find(std::type_index arguments, const std::string& structure, std::span<const Type> types);
-  // Loads the function. Functions that capture a value of an outer trace are not kept.
+  // Functions that capture a value of an outer trace are not kept.
   std::shared_ptr<JitEntry> add(std::type_index arguments, const std::string& structure, std::vector<Type> types,
                                 TracedFunction traced, std::vector<bool> donated,
                                 std::shared_ptr<const void> prototype);

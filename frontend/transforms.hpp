@@ -69,9 +69,10 @@ auto trace_call(const char* transform, const F& f, std::span<const Type> types, 
   using Result = ResultOf<F, Args...>;
   static_assert(!std::is_void_v<Result>, "a transformed function returns a tree of tensors");
   const std::tuple<Args...> packed(args...);
-  const Trace trace(transform, types, where);
+  std::vector<Tensor> arguments = tree::flatten(packed).tensors;
+  const Trace trace(transform, types, arguments, where);
   const Result result = std::apply(f, tree::unflatten(packed, trace.parameters()));
-  return TracedCall<Result>{trace.finish(tree::flatten(result).tensors), tree::flatten(packed).tensors,
+  return TracedCall<Result>{trace.finish(tree::flatten(result).tensors), std::move(arguments),
                             argument_ends(args...), as_prototype(result)};
 }
 
