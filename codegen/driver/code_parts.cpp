@@ -6,12 +6,17 @@
 #include <optional>
 #include <thread>
 
+#include "codegen/llvm/emit_kernel.hpp"
+
 namespace hyperion::codegen {
 namespace {
 
 // LLVM instructions after which a part is closed. A part costs a millisecond to set up and about ten microseconds an
 // instruction to compile: smaller ones would waste time, larger ones leave a core idle at the end of a training step.
 constexpr std::size_t kPartInstructions = 1000;
+
+// A result of this many times the second-level cache is not read back from a cache by whoever wants it next.
+constexpr std::int64_t kStreamingL2s = 8;
 
 const CompileOptions kForContractions{.tidy_scalar_code = false, .reduce_loop_strength = false};
 const CompileOptions kForOthers{.tidy_scalar_code = true};
@@ -26,17 +31,25 @@ bool has_contraction(const ir::Function& kernel) {
 
 }  // namespace
 
-CodeParts::CodeParts(std::string name, CpuTarget target, bool is_whole)
-    : name_(std::move(name)), target_(std::move(target)), is_whole_(is_whole) {
-  if (is_whole_) parts_.push_back(make_part(kForOthers));
+CodeParts::CodeParts(CpuTarget target, GeneratorOptions options)
+    : target_(std::move(target)), options_(std::move(options)) {
+  if (options_.is_whole) parts_.push_back(make_part(kForOthers));
+}
+
+LoweringTarget CodeParts::lowering() const {
+  return {.vector_bytes = target_.vector_bits / 8, .streaming_bytes = kStreamingL2s * target_.l2_bytes};
+}
+
+StatusOr<EmittedKernel> CodeParts::emit(const ir::Function& kernel, const Lowered& lowered) {
+  return emit_kernel(part_for(kernel), kernel, kernel.name, lowered.tiles, options_.threads);
 }
 
 CodeParts::Part CodeParts::make_part(const CompileOptions& options) const {
-  return {std::make_unique<IrModule>(name_, target_), options};
+  return {std::make_unique<IrModule>(options_.name, target_), options};
 }
 
 IrModule& CodeParts::part_for(const ir::Function& kernel) {
-  if (is_whole_) return *parts_[0].module;
+  if (options_.is_whole) return *parts_[0].module;
   const bool is_contraction = has_contraction(kernel);
   int& open = is_contraction ? open_contractions_ : open_others_;
   if (open < 0 || parts_[static_cast<std::size_t>(open)].module->instruction_count() >= kPartInstructions) {

@@ -12,34 +12,33 @@
 #include <string>
 #include <vector>
 
+#include "codegen/driver/code_generator.hpp"
 #include "codegen/llvm/jit.hpp"
 #include "ir/module.hpp"
 
 namespace hyperion::codegen {
 
-class CodeParts {
+class CodeParts final : public CodeGenerator {
  public:
-  // `is_whole`: one part for everything, for people who read it.
-  CodeParts(std::string name, CpuTarget target, bool is_whole);
+  CodeParts(CpuTarget target, GeneratorOptions options);
 
-  // Where to put the code of this kernel.
-  IrModule& part_for(const ir::Function& kernel);
-
-  std::string text() const;  // LLVM IR
-  // REQUIRES: one of these is called, once.
-  StatusOr<std::vector<ObjectBytes>> compile();
-  StatusOr<std::string> assembly();
+  LoweringTarget lowering() const override;
+  StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override;
+  std::string text() const override;  // LLVM IR
+  StatusOr<std::vector<ObjectBytes>> compile() override;
+  StatusOr<std::string> assembly() override;
 
  private:
+  // Where to put the code of this kernel.
+  IrModule& part_for(const ir::Function& kernel);
   struct Part {
     std::unique_ptr<IrModule> module;
     CompileOptions options;
   };
   Part make_part(const CompileOptions& options) const;
 
-  std::string name_;
   CpuTarget target_;
-  bool is_whole_;
+  GeneratorOptions options_;
   std::vector<Part> parts_;
   // The part of each kind that is being filled, or none.
   int open_contractions_ = -1, open_others_ = -1;

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "codegen/driver/code_parts.hpp"
+#include "codegen/driver/code_generator.hpp"
 #include "codegen/driver/code_version.hpp"
 #include "codegen/driver/plan_builder.hpp"
 #include "ir/support/format.hpp"
@@ -16,9 +16,6 @@ namespace {
 using ir::Function;
 using ir::Op;
 using ir::OpId;
-
-// A result of this many times the second-level cache is not read back from a cache by whoever wants it next.
-constexpr std::int64_t kStreamingL2s = 8;
 
 Status from(const Diagnostics& diagnostics) {
   return {Code::invalid_argument, diagnostics.render(), {}, {}};
@@ -70,8 +67,8 @@ bool is_reshape(const Function& group) {
 class GroupCompiler {
  public:
   // `functions` have plans of their own; whatever else they call is a group.
-  GroupCompiler(ir::Module& module, CodeParts& code, const DriverOptions& options, const std::vector<std::string>& functions)
-      : module_(module), code_(code), options_(options), functions_(functions.begin(), functions.end()) {}
+  GroupCompiler(ir::Module& module, CodeGenerator& code, const std::vector<std::string>& functions)
+      : module_(module), code_(code), target_(code.lowering()), functions_(functions.begin(), functions.end()) {}
 
   StatusOr<> compile_called_by(const Function& function) {
     for (OpId id : function.ops()) {
@@ -96,11 +93,10 @@ class GroupCompiler {
       groups_[group.name] = groups_.at(twin->second);
       return {};
     }
-    Lowered lowered = lower_group(group, {.vector_bytes = options_.target.vector_bits / 8,
-                                          .streaming_bytes = kStreamingL2s * options_.target.l2_bytes});
+    Lowered lowered = lower_group(group, target_);
     lowered.kernel->name = module_.unique_name(lowered.kernel->name);
-    Function& kernel = module_.add(std::move(lowered.kernel));
-    HYP_TRY(EmittedKernel emitted, emit_kernel(code_.part_for(kernel), kernel, kernel.name, lowered.tiles, options_.threads));
+    const Function& kernel = module_.add(std::move(lowered.kernel));
+    HYP_TRY(EmittedKernel emitted, code_.emit(kernel, lowered));
     groups_[group.name] = {.emitted = std::move(emitted),
                            .flops = lowered.flops,
                            .bytes = lowered.bytes,
@@ -110,8 +106,8 @@ class GroupCompiler {
   }
 
   ir::Module& module_;
-  CodeParts& code_;
-  const DriverOptions& options_;
+  CodeGenerator& code_;
+  const LoweringTarget target_;
   std::set<std::string> functions_;
   std::map<std::string, CompiledGroup> groups_;
   std::map<Hash128, std::string> by_structure_;
@@ -156,23 +152,26 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
 
   // Each group becomes a kernel, each kernel a function of some object.
   const bool is_read = listener.text || listener.wants_assembly;
-  CodeParts code(module.name, options.target, is_read);
-  GroupCompiler compiler(module, code, options, functions);
+  const std::unique_ptr<CodeGenerator> code =
+      make_code_generator(options.target, {.name = module.name, .threads = options.threads, .is_whole = is_read});
+  GroupCompiler compiler(module, *code, functions);
   for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);
-  if (listener.text) listener.text(Stage::llvm, code.text());
+  if (listener.text) listener.text(Stage::source, code->text());
 
   // From here on every value has an address.
   runtime::Module out;
-  out.producer = producer(options.target.key());
+  out.producer = producer(key(options.target));
   PlanBuilder plans(module, compiler.groups(), out);
   plans.add_entry(entry);
   if (listener.wants_assembly) {
-    HYP_TRY(const std::string assembly, code.assembly());
+    HYP_TRY(const std::string assembly, code->assembly());
     if (listener.text) listener.text(Stage::assembly, assembly);
     return out;
   }
-  HYP_TRY(out.objects, code.compile());
+  if (listener.wants_code) {
+    HYP_TRY(out.objects, code->compile());
+  }
   return out;
 }
 

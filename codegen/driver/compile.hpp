@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/llvm/target.hpp"
+#include "codegen/driver/target.hpp"
 #include "ir/module.hpp"
 #include "ir/support/diagnostics.hpp"
 #include "ir/support/status.hpp"
@@ -22,7 +22,7 @@
 namespace hyperion::codegen {
 
 struct DriverOptions {
-  CpuTarget target = host_target();
+  Target target = host_target();
   int threads = 1;            // guides schedules; never changes results
   std::string pipeline;       // passes before fusion; empty: the default for the policy
   bool fast = false;          // policy `fast`: rules that hold over the reals may apply; otherwise `strict`
@@ -30,13 +30,15 @@ struct DriverOptions {
 };
 
 // What compilation has reached.
-enum class Stage { passes, fused, kernels, llvm, assembly };
-// Shown the module (or text, for llvm and assembly) at each stage. Empty functions are skipped.
+enum class Stage { passes, fused, kernels, source, assembly };
+// Shown the module at each stage, or text: the source is LLVM IR or CUDA C++. Empty functions are skipped.
 struct StageListener {
   std::function<void(Stage, const ir::Module&)> module;
   std::function<void(Stage, const std::string& text)> text;
   // The code generator runs once, so it writes either an object or assembly: then the module returned has no code.
   bool wants_assembly = false;
+  // Without it the module returned has plans and no code: for people who read what comes before.
+  bool wants_code = true;
   // Told about the passes in front of fusion.
   std::vector<passes::Instrumentation*> instrumentations = {};
 };

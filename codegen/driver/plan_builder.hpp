@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/llvm/emit_kernel.hpp"
+#include "codegen/lower/emitted_kernel.hpp"
 #include "codegen/lower/lower.hpp"
 #include "ir/module.hpp"
 #include "runtime/module.hpp"

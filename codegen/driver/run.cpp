@@ -6,14 +6,31 @@
 
 namespace hyperion::codegen {
 
+RunSite RunSite::host(int threads) {
+  const auto instance = runtime::Instance::create({.threads = threads});
+  instance->set_code_loader(llvm_code_loader());
+  return {instance, instance->devices()[0]};
+}
+
+StatusOr<RunSite> RunSite::open(std::string_view name) {
+  const auto instance = runtime::Instance::create();
+  instance->set_code_loader(llvm_code_loader());
+  HYP_TRY(runtime::Device device, instance->device(name));
+  return RunSite{instance, std::move(device)};
+}
+
 StatusOr<std::vector<LiteralPtr>> run_compiled(const ir::Module& module, const std::string& function,
                                                std::span<const LiteralPtr> arguments, const DriverOptions& options,
                                                int threads) {
+  return run_compiled(module, function, arguments, options, RunSite::host(threads));
+}
+
+StatusOr<std::vector<LiteralPtr>> run_compiled(const ir::Module& module, const std::string& function,
+                                               std::span<const LiteralPtr> arguments, const DriverOptions& options,
+                                               const RunSite& site) {
   const std::unique_ptr<ir::Module> copy = module.clone();
   HYP_TRY(runtime::Module compiled, compile(*copy, function, options));
-  const auto instance = runtime::Instance::create({.threads = threads});
-  instance->set_code_loader(llvm_code_loader());
-  const runtime::Device device = instance->devices()[0];
+  const auto& [instance, device] = site;
   HYP_TRY(const runtime::DeviceCluster cluster, runtime::DeviceCluster::create(instance, std::span(&device, 1)));
   HYP_TRY(const auto executor,
           runtime::Executor::create(cluster, {std::make_shared<const runtime::Module>(std::move(compiled))}));

@@ -147,12 +147,6 @@ struct ContractionSchedule {
 ContractionSchedule choose_schedule(const ContractionSpec& spec, const ContractionHooks& hooks,
                                     const CpuTarget& target, int threads);
 
-struct KernelLaunch {
-  std::string symbol;
-  std::int64_t tiles = 0;
-  std::int64_t scratch_bytes = 0;  // for each thread, 64-byte aligned
-};
-
 struct ContractionPlan {
   std::vector<KernelLaunch> launches;  // in order, each after the one before it has finished
   std::int64_t workspace_bytes = 0;    // shared by the launches; dead afterwards

@@ -13,12 +13,6 @@
 
 namespace hyperion::codegen {
 
-struct EmittedKernel {
-  std::vector<KernelLaunch> launches;  // in order
-  std::int64_t workspace_bytes = 0;    // an extra buffer after the kernel's parameters, if not 0
-  std::string schedule;                // of a contraction, for dumps
-};
-
 // Adds `kernel` to `module` under the symbol `symbol` (contractions may add a second launch).
 // REQUIRES: verify() accepts the kernel. `tiles` is the trip count of its parallel loop; `threads` guides schedules.
 StatusOr<EmittedKernel> emit_kernel(IrModule& module, const ir::Function& kernel, const std::string& symbol,

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "codegen/llvm/target.hpp"
+#include "codegen/lower/emitted_kernel.hpp"
 #include "ir/support/status.hpp"
 
 namespace hyperion::codegen {
@@ -56,8 +57,6 @@ struct CompileOptions {
   bool reduce_loop_strength = true;
   bool verify = true;  // LLVM's verifier; its complaint becomes an internal error
 };
-
-using ObjectBytes = std::vector<std::byte>;
 
 // REQUIRES: the module is compiled at most once (code generation rewrites it).
 StatusOr<ObjectBytes> compile_object(IrModule& module, const CompileOptions& options = {});

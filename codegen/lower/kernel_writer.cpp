@@ -95,6 +95,15 @@ void KernelWriter::bind_lanes(VariableId variable, Value first, int lanes, Value
   lane_mask_ = mask;
 }
 
+void KernelWriter::bind_row(VariableId variable, int lanes, std::int64_t length) {
+  const Value first = constant_index(0);
+  lanes_ = lanes;
+  Value mask;
+  if (length < lanes) mask = builder_.compare(lane_numbers(), splat(constant_index(length)), "lt");
+  bind_lanes(variable, first, lanes, mask);
+  row_variable_ = variable;
+}
+
 const KernelWriter::Binding& KernelWriter::binding(VariableId variable) const {
   const auto found = bindings_.find(variable);
   HYP_CHECK(found != bindings_.end(), "a variable of a term is not bound");
@@ -246,6 +255,9 @@ Value KernelWriter::splat(Value value) {
 }
 
 Value KernelWriter::lane_numbers() {
+  if (lanes_ > ir::kReductionLanes) {
+    return apply("iota", {}, {{"shape", ir::Dims{Dim(lanes_)}}, {"dtype", DType::i64}, {"axis", std::int64_t{0}}});
+  }
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(lanes_));
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int64_t>(i);
   return builder_.constant(Literal::make(Type(DType::i64, {Dim(lanes_)}), std::as_bytes(std::span(numbers))));

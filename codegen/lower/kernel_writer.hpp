@@ -47,6 +47,12 @@ class KernelWriter {
   void bind(ir::VariableId variable, ir::Value index);
   void bind_lanes(ir::VariableId variable, ir::Value first, int lanes, ir::Value mask = {});
 
+  // Binds the lane variable to the whole of a row of `length` elements: reductions over it need no loop.
+  void bind_row(ir::VariableId variable, int lanes, std::int64_t length);
+  // Of vectors that row reductions run over: a multiple of `unit`, at most `most`, combined in any order. Without this,
+  // at most 64, combined as Order::lanes says.
+  void set_reduction_lanes(int unit, int most) { reduction_unit_ = unit, most_reduction_lanes_ = most; }
+
   // Runs `body` for base = 0, lanes, 2*lanes, ... below `end`, with `variable` bound to the lanes; a last partial vector
   // is masked. `end` may be known (then the loop over a remainder exists only if there is one). `body` maps the carried
   // values to the next ones.
@@ -128,6 +134,8 @@ class KernelWriter {
   ir::Value emit_choice(const ir::Term& term);
   ir::Value emit_reduce(const ir::Term& term);
   ir::Value emit_lane_reduce(const ir::Term& term);
+  ir::Value combine_lanes(const ir::Term& term, ir::Value partials);
+  int reduction_lanes(std::int64_t length) const;
   ir::Value emit_unrolled_lanes(const ir::Term& term);
   ir::Value emit_fold(const ir::Term& term);
   ir::Value emit_index(ir::TermId term);
@@ -155,6 +163,9 @@ class KernelWriter {
   std::vector<ir::TermId> being_kept_;
   std::map<int, ir::Value> defined_accesses_;
   ir::VariableId lane_variable_;
+  ir::VariableId row_variable_;  // that bind_row() bound; none
+  int reduction_unit_ = 0;       // 0: reductions are in the order of their definition
+  int most_reduction_lanes_ = ir::kReductionLanes;
   int lanes_ = 0;
   ir::Value lane_mask_;
   ir::Value store_mask_;

@@ -54,12 +54,23 @@ Value KernelWriter::emit_reduce(const Term& term) {
   })[0];
 }
 
+int KernelWriter::reduction_lanes(std::int64_t length) const {
+  const auto least = static_cast<std::uint64_t>(std::max<std::int64_t>(length, 1));
+  if (reduction_unit_ == 0) return static_cast<int>(std::min<std::uint64_t>(ir::kReductionLanes, std::bit_ceil(least)));
+  const auto unit = static_cast<std::uint64_t>(reduction_unit_);
+  return static_cast<int>(std::min<std::uint64_t>(static_cast<std::uint64_t>(most_reduction_lanes_), (least + unit - 1) / unit * unit));
+}
+
 // Order::lanes along a vector: partial result l lives in lane l.
 Value KernelWriter::emit_lane_reduce(const Term& term) {
   const std::span<const TermId> extents = term.extents();
+  if (row_variable_.valid() && term.variable_count == 1 && term.variable == row_variable_) {
+    Value row = splat(element(term.body()));
+    if (lane_mask_.valid()) row = builder_.select(lane_mask_, row, identity_of(builder_, term, row.type()));
+    return combine_lanes(term, row);
+  }
   const std::int64_t last = pool_[extents.back()].value;
-  const auto lanes = static_cast<int>(
-      std::min<std::uint64_t>(ir::kReductionLanes, std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(last, 1)))));
+  const int lanes = reduction_lanes(last);
   const Type type(term.dtype, {Dim(lanes)});
   const std::string_view combine = ir::combine_op(term.monoid).name;
   const VariableId innermost{term.variable.index + static_cast<std::uint32_t>(extents.size() - 1)};
@@ -75,10 +86,14 @@ Value KernelWriter::emit_lane_reduce(const Term& term) {
   const Value partials = nest(extents.first(extents.size() - 1), term.variable,
                               {identity_of(builder_, term, type)}, along_lanes)[0];
   kept_terms_are_complete();
+  return combine_lanes(term, partials);
+}
+
+Value KernelWriter::combine_lanes(const Term& term, Value partials) {
   return apply("reduce", {partials},
                {{"kind", std::string(ir::monoid_name(term.monoid))},
                 {"axes", ir::Integers{0}},
-                {"order", std::string("lanes")}});
+                {"order", std::string(reduction_unit_ == 0 ? "lanes" : "any")}});
 }
 
 // Order::lanes when the lanes of the vector are taken by the results: few enough partial results, each in its own

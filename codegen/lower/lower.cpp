@@ -7,6 +7,7 @@
 
 #include "codegen/lower/kernel_writer.hpp"
 #include "codegen/lower/lower_anchor.hpp"
+#include "codegen/lower/lower_for_teams.hpp"
 #include "codegen/lower/lower_transposition.hpp"
 #include "codegen/lower/map_nest.hpp"
 #include "ir/support/format.hpp"
@@ -53,9 +54,9 @@ class MapLowering {
       write_transposed_tiles(writer, nest_, *tiles, results, target_, out);
     } else {
       write_tiles(writer, results, out);
-      find_in_place(out);
+      if (can_vectorize()) out.in_place = in_place_pairs(nest_);
     }
-    kernel_cost(out);
+    add_cost(nest_, out);
     return out;
   }
 
@@ -269,48 +270,6 @@ class MapLowering {
     return 0;
   }
 
-  void find_in_place(Lowered& out) {
-    std::map<int, std::set<TermId>> offsets;  // of every access, by input
-    std::set<TermId> seen;
-    bool has_loops = false;
-    for (const MapNest::Output& output : nest_.outputs) {
-      has_loops |= output.depth != nest_.variables.size();
-      for_each_term(pool_, output.body, seen, [&](TermId, const Term& term) {
-        has_loops |= term.kind == TermKind::reduce || term.kind == TermKind::fold;
-        if (term.kind == TermKind::access) offsets[static_cast<int>(term.value)].insert(term.args[0]);
-      });
-    }
-    if (has_loops || !can_vectorize()) return;
-    for (const auto& [input, read] : offsets) {
-      for (std::size_t k = 0; k < nest_.outputs.size(); ++k) {
-        const bool same_place = read.size() == 1 && *read.begin() == nest_.outputs[k].offset;
-        const Type type = composed_.inputs[static_cast<std::size_t>(input)];
-        if (same_place && type.bytes() == composed_.output_types[k].bytes() &&
-            type.dtype() == composed_.output_types[k].dtype()) {
-          out.in_place.emplace_back(input, static_cast<int>(k));
-        }
-      }
-    }
-  }
-
-  void kernel_cost(Lowered& out) {
-    std::int64_t elements = 0;
-    for (const Type& type : composed_.output_types) elements = std::max(elements, type.element_count());
-    for (const Type& type : composed_.inputs) {
-      out.bytes += type.bytes();
-      elements = std::max(elements, type.element_count());
-    }
-    for (const Type& type : composed_.output_types) out.bytes += type.bytes();
-    std::set<TermId> seen;
-    std::uint64_t operations = 0;
-    for (const MapNest::Output& output : nest_.outputs) {
-      for_each_term(pool_, output.body, seen, [&](TermId, const Term& term) {
-        operations += term.kind == TermKind::scalar || term.kind == TermKind::reduce;
-      });
-    }
-    out.flops = operations * static_cast<std::uint64_t>(elements);
-  }
-
   const ir::Function& group_;
   const LoweringTarget& target_;
   MapNest nest_;
@@ -324,6 +283,7 @@ Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
   for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
   }
+  if (target.has_teams) return lower_for_teams(group, target);
   return MapLowering(group, compose(group), target).write();
 }
 

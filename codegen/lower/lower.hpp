@@ -15,15 +15,29 @@
 
 namespace hyperion::codegen {
 
+// Threads that run one tile together and share out its vectors, in chunks of neighbouring elements: how a GPU is a machine
+// with long vectors. Vectors are multiples of threads * chunk.
+struct Team {
+  int threads = 1;
+  int chunk = 1;
+
+  int per_block() const { return threads >= 256 ? 1 : 256 / threads; }  // small teams share a block
+};
+
 // What the scheduler must know about the machine, without knowing the machine.
 struct LoweringTarget {
   int vector_bytes = 64;
   std::int64_t streaming_bytes = 0;  // results at least so large are written past the caches; 0: never
+  // Kernels are for teams of threads.
+  bool has_teams = false;
+  bool bitwise = true;  // sums over rows keep 64 partial results, as their definition says
+  int processors = 1;   // that teams run on
 };
 
 struct Lowered {
   std::unique_ptr<ir::Function> kernel;  // parameters: the group's inputs, then one `out` per result
   std::int64_t tiles = 1;
+  Team team;                // one thread, except on machines with teams
   std::uint64_t flops = 0;  // scalar operations, counting a fused multiply-add as two
   std::uint64_t bytes = 0;  // read and written, each buffer once
   // Pairs (input, output) that may share memory: the input is read only where, and before, the output is written.

@@ -72,7 +72,9 @@ class TileWriter {
   std::int64_t write() {
     const std::int64_t rows = pool_.extent(across_).value(), columns = pool_.extent(columns_).value();
     const std::int64_t blocks = (rows + tiles_.lanes - 1) / tiles_.lanes;
-    std::int64_t count = blocks;
+    // Many teams want many tiles: there, each square is one.
+    const std::int64_t squares = target_.has_teams ? (columns + tiles_.lanes - 1) / tiles_.lanes : 1;
+    std::int64_t count = blocks * squares;
     for (std::size_t axis = 0; axis + 1 < nest_.variables.size(); ++axis) {
       if (axis != tiles_.across) count *= nest_.extent(axis);
     }
@@ -83,17 +85,24 @@ class TileWriter {
       rest = b_.apply("div", {rest, number(size)});
       return value;
     };
+    const Value square = target_.has_teams ? digit(squares) : Value{};
     first_ = b_.apply("mul", {digit(blocks), number(tiles_.lanes)});
     writer_.bind(first_row_, first_);
     for (std::size_t axis = nest_.variables.size() - 1; axis-- > 0;) {
       if (axis != tiles_.across) writer_.bind(nest_.variables[axis], digit(nest_.extent(axis)));
     }
     if (rows % tiles_.lanes != 0) bind_ragged_rows(rows);
-    writer_.for_lanes(columns_, number(0), number(columns), columns, tiles_.lanes, {},
-                      [&](std::span<const Value>) -> std::vector<Value> {
-                        write_square(columns);
-                        return {};
-                      });
+    if (target_.has_teams) {
+      const Value first = b_.apply("mul", {square, number(tiles_.lanes)});
+      writer_.bind_lanes(columns_, first, tiles_.lanes, columns % tiles_.lanes == 0 ? Value{} : in_bounds(first, columns));
+      write_square(columns);
+    } else {
+      writer_.for_lanes(columns_, number(0), number(columns), columns, tiles_.lanes, {},
+                        [&](std::span<const Value>) -> std::vector<Value> {
+                          write_square(columns);
+                          return {};
+                        });
+    }
     writer_.close_loop();
     b_.apply_all("return", {});
     return count;
@@ -108,7 +117,7 @@ class TileWriter {
 
   // The last block reaches beyond the last row: there, that row is read again, and nothing is stored.
   void bind_ragged_rows(std::int64_t rows) {
-    row_mask_ = rows_in_bounds(rows);
+    row_mask_ = in_bounds(first_, rows);
     for (int row = 0; row < tiles_.lanes; ++row) {
       ragged_rows_.push_back(pool_.variable(Dim(rows)));
       const Value index = b_.apply("add", {first_, number(row)});
@@ -117,12 +126,13 @@ class TileWriter {
     }
   }
 
-  Value rows_in_bounds(std::int64_t rows) {
+  // Which of the lanes from `first` on are below `count`.
+  Value in_bounds(Value first, std::int64_t count) {
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(tiles_.lanes));
     for (std::size_t l = 0; l < numbers.size(); ++l) numbers[l] = static_cast<std::int64_t>(l);
     const Value lanes = b_.constant(Literal::make(Type(DType::i64, {Dim(tiles_.lanes)}), std::as_bytes(std::span(numbers))));
-    const Value row = b_.apply("affine", {first_, lanes}, {{"coefficients", ir::Integers{1, 1}}});
-    return b_.compare(row, splat(number(rows)), "lt");
+    const Value row = b_.apply("affine", {first, lanes}, {{"coefficients", ir::Integers{1, 1}}});
+    return b_.compare(row, splat(number(count)), "lt");
   }
 
   TermId in_row(TermId term, std::int64_t row) {

@@ -196,6 +196,51 @@ bool streams_to_memory(const LoweringTarget& target, Type type, std::int64_t len
   return is_large && is_whole(length) && is_whole(lanes);
 }
 
+std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest) {
+  const Composition& composed = nest.composed;
+  std::map<int, std::set<TermId>> offsets;  // of every access, by input
+  std::set<TermId> seen;
+  bool has_loops = false;
+  for (const MapNest::Output& output : nest.outputs) {
+    has_loops |= !nest.is_full(output);
+    for_each_term(composed.pool, output.body, seen, [&](TermId, const Term& term) {
+      has_loops |= term.kind == TermKind::reduce || term.kind == TermKind::fold;
+      if (term.kind == TermKind::access) offsets[static_cast<int>(term.value)].insert(term.args[0]);
+    });
+  }
+  std::vector<std::pair<int, int>> pairs;
+  if (has_loops) return pairs;
+  for (const auto& [input, read] : offsets) {
+    for (std::size_t k = 0; k < nest.outputs.size(); ++k) {
+      const bool same_place = read.size() == 1 && *read.begin() == nest.outputs[k].offset;
+      const Type type = composed.inputs[static_cast<std::size_t>(input)], result = composed.output_types[k];
+      if (same_place && type.bytes() == result.bytes() && type.dtype() == result.dtype()) {
+        pairs.emplace_back(input, static_cast<int>(k));
+      }
+    }
+  }
+  return pairs;
+}
+
+void add_cost(const MapNest& nest, Lowered& out) {
+  const Composition& composed = nest.composed;
+  std::int64_t elements = 0;
+  for (const Type& type : composed.output_types) elements = std::max(elements, type.element_count());
+  for (const Type& type : composed.inputs) {
+    out.bytes += type.bytes();
+    elements = std::max(elements, type.element_count());
+  }
+  for (const Type& type : composed.output_types) out.bytes += type.bytes();
+  std::set<TermId> seen;
+  std::uint64_t operations = 0;
+  for (const MapNest::Output& output : nest.outputs) {
+    for_each_term(composed.pool, output.body, seen, [&](TermId, const Term& term) {
+      operations += term.kind == TermKind::scalar || term.kind == TermKind::reduce;
+    });
+  }
+  out.flops = operations * static_cast<std::uint64_t>(elements);
+}
+
 MapNest map_nest(const ir::Function& group, Composition composition) {
   return NestBuilder(group, std::move(composition)).build();
 }

@@ -35,6 +35,13 @@ struct MapNest {
 
 MapNest map_nest(const ir::Function& group, Composition composition);
 
+// Inputs that are read only where, and before, an output of the same type is written, if all outputs are written by one
+// loop that reads all it needs of an element before it writes it.
+std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest);
+
+// Adds what the nest reads, writes and computes.
+void add_cost(const MapNest& nest, Lowered& out);
+
 // A result too large for the caches is written past them: a cached store would first read the line it overwrites. Such
 // stores are of whole lines only. `length`: elements of a row; `lanes`: of one store.
 bool streams_to_memory(const LoweringTarget& target, Type type, std::int64_t length, int lanes);

@@ -2,7 +2,8 @@
 //
 // Order. "ascending" combines in row-major order of the reduced axes, starting from the identity. "lanes" keeps 64
 // interleaved partial results along the last reduced axis and combines them by halving (ir/logic/term.hpp); it is what a
-// vector unit does, and the same on every width. Sums are carried in accumulation_dtype(): f32 for 16- and 8-bit floats.
+// vector unit does, and the same on every width. "any" is for kernels: whatever order suits the machine, the same each run;
+// the interpreter takes "lanes". Sums are carried in accumulation_dtype(): f32 for 16- and 8-bit floats.
 #include <algorithm>
 
 #include "ir/ops/shapes.hpp"
@@ -19,7 +20,9 @@ InferResult infer_reduce(const InferContext& c) {
   const std::optional<Monoid> kind = parse_monoid(c.attributes.text("kind"));
   const std::string& order = c.attributes.text("order");
   if (!kind) return c.fail("c1", "kind \"" + c.attributes.text("kind") + "\" is not sum, prod, max, min, and or or");
-  if (order != "ascending" && order != "lanes") return c.fail("c2", "order \"" + order + "\" is not ascending or lanes");
+  if (order != "ascending" && order != "lanes" && order != "any") {
+    return c.fail("c2", "order \"" + order + "\" is not ascending, lanes or any");
+  }
   if (!distinct_axes(axes, x.rank()) || !std::ranges::is_sorted(axes)) {
     return c.fail("c3", format("axes {} are not increasing axes of {}", text(AttributeValue(axes)), x.text()), {0});
   }
@@ -42,7 +45,7 @@ std::vector<Lambda> define_reduce(const DefineContext& c) {
   const Type x = c.operands[0];
   const Integers& axes = c.attributes.integers("axes");
   const Monoid kind = *parse_monoid(c.attributes.text("kind"));
-  const Order order = c.attributes.text("order") == "lanes" ? Order::lanes : Order::ascending;
+  const Order order = c.attributes.text("order") == "ascending" ? Order::ascending : Order::lanes;
   const std::vector<VariableId> kept = pool.variables(c.results[0].dims());
   std::vector<Dim> extents;
   for (std::int64_t axis : axes) extents.push_back(x.dim(static_cast<int>(axis)));
@@ -107,9 +110,9 @@ OpDefinition op_reduce() {
   op.operands = {{.name = "x", .doc = "the tensor", .linear = true}};
   op.attributes = {{"kind", AttributeKind::text, "sum, prod, max, min, and, or", std::nullopt},
                    {"axes", AttributeKind::integers, "the axes to reduce, increasing", std::nullopt},
-                   {"order", AttributeKind::text, "ascending or lanes", AttributeValue(std::string("ascending"))}};
+                   {"order", AttributeKind::text, "ascending, lanes or any", AttributeValue(std::string("ascending"))}};
   op.constraints = {{"c1", "(C1) kind is sum, prod, max, min, and or or"},
-                    {"c2", "(C2) order is ascending or lanes"},
+                    {"c2", "(C2) order is ascending, lanes or any"},
                     {"c3", "(C3) axes are increasing axes of the operand"},
                     {"c4", "(C4) kind is defined on the element type"}};
   op.anchor = Anchor::reduction;

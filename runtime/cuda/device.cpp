@@ -32,6 +32,7 @@ class CudaBackend final : public Backend {
   }
   CodeLoader* code_loader() override { return code_loader_.get(); }
   std::string description() const override { return describe(context_->properties()); }
+  const DeviceProperties& properties() const { return context_->properties(); }
 
  private:
   CudaBackend(std::shared_ptr<Context> context, std::unique_ptr<Stream> stream,
@@ -83,6 +84,11 @@ StatusOr<Device> make_device(std::shared_ptr<Context> context, std::uint64_t mem
   const int ordinal = context->properties().ordinal;
   HYP_TRY(auto backend, CudaBackend::create(std::move(context)));
   return Device::make("cuda", ordinal, std::move(backend), memory_limit);
+}
+
+const DeviceProperties* properties_of(const Device& device) {
+  const auto* backend = dynamic_cast<const CudaBackend*>(&device.backend());
+  return backend == nullptr ? nullptr : &backend->properties();
 }
 
 }  // namespace hyperion::runtime::cuda

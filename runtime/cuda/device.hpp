@@ -22,4 +22,7 @@ StatusOr<std::vector<std::string>> describe_devices();
 StatusOr<Device> open_device(int ordinal, std::uint64_t memory_limit = 0);
 StatusOr<Device> make_device(std::shared_ptr<Context> context, std::uint64_t memory_limit = 0);
 
+// Of a device made above; null for any other.
+const DeviceProperties* properties_of(const Device& device);
+
 }  // namespace hyperion::runtime::cuda

@@ -4,11 +4,11 @@
 
 #include "codegen/driver/compile.hpp"
 #include "codegen/driver/run.hpp"
-#include "ir/builder.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/text/print.hpp"
 #include "tests/support/numeric.hpp"
 #include "tests/support/op_samples.hpp"
+#include "tests/support/sample_program.hpp"
 
 namespace hyperion {
 namespace {
@@ -30,35 +30,19 @@ void expect_sound_kernels(const ir::Module& module, const codegen::DriverOptions
     }
   };
   const std::unique_ptr<ir::Module> copy = module.clone();
-  EXPECT_TRUE(codegen::compile(*copy, "compiled_ops", options, listener));
+  EXPECT_TRUE(codegen::compile(*copy, "samples", options, listener));
 }
 
 void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples,
              const codegen::CpuTarget& target) {
-  std::unique_ptr<ir::Module> owner;
-  for (const OpSample& sample : samples) {
-    if (sample.module != nullptr && owner == nullptr) owner = sample.module->clone();
-  }
-  if (owner == nullptr) owner = std::make_unique<ir::Module>("ops");
-  ir::Function& function = owner->add("compiled_ops");
-  ir::Builder builder(function, owner.get());
-  std::vector<LiteralPtr> arguments;
-  std::vector<ir::Value> results;
-  for (const OpSample& sample : samples) {
-    std::vector<ir::Value> operands;
-    for (const LiteralPtr& operand : sample.operands) {
-      operands.push_back(builder.parameter(operand->type()));
-      arguments.push_back(operand);
-    }
-    for (ir::Value result : builder.apply_all(op.name, operands, sample.attributes)) results.push_back(result);
-  }
-  builder.return_values(results);
-  const auto expected = ir::interpret(*owner, function, arguments);
+  const testing_support::SampleProgram program(op, samples);
+  const ir::Module& module = program.module();
+  const auto expected = ir::interpret(module, program.function(), program.arguments());
   ASSERT_TRUE(expected) << expected.error().text();
   const codegen::DriverOptions options{.target = target};
-  if (&target == &codegen::host_target()) expect_sound_kernels(*owner, options);
-  const auto actual = codegen::run_compiled(*owner, "compiled_ops", arguments, options, 2);
-  ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(function);
+  if (&target == &codegen::host_target()) expect_sound_kernels(module, options);
+  const auto actual = codegen::run_compiled(module, program.function().name, program.arguments(), options, 2);
+  ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(program.function());
   std::size_t next = 0;
   for (const OpSample& sample : samples) {
     for (std::size_t k = 0; k < sample.results.size(); ++k, ++next) {

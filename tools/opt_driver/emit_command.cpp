@@ -25,7 +25,8 @@ struct Form {
 constexpr std::string_view kPlan = "plan";
 constexpr Form kForms[] = {{"groups", codegen::Stage::fused},
                            {"kernel", codegen::Stage::kernels},
-                           {"llvm", codegen::Stage::llvm},
+                           {"llvm", codegen::Stage::source},
+                           {"cuda", codegen::Stage::source},
                            {"cpp", codegen::Stage::kernels},
                            {"asm", codegen::Stage::assembly}};
 
@@ -79,7 +80,7 @@ bool has_func(const ir::Module& module) {
 
 // Without a stage, the plan.
 void emit_section(const Section& section, const std::optional<codegen::Stage> stage,
-                  const codegen::CpuTarget& target, const OptConfig& config,
+                  const codegen::Target& target, const OptConfig& config,
                   Diagnostics& diagnostics, OptResult& result) {
   const std::unique_ptr<ir::Module> module = load_static(section, config, diagnostics);
   const bool as_cpp = config.emit_as == "cpp";
@@ -92,6 +93,7 @@ void emit_section(const Section& section, const std::optional<codegen::Stage> st
   if (!pipeline) return;
   PassReport passes(config);
   codegen::StageListener listener{.wants_assembly = stage == codegen::Stage::assembly,
+                                  .wants_code = config.emit_as == kPlan,
                                   .instrumentations = passes.instrumentations()};
   listener.module = [&](codegen::Stage reached, const ir::Module& shown) {
     if (reached == stage && as_cpp) return add_cpp(shown, config, diagnostics, result);
@@ -110,6 +112,12 @@ void emit_section(const Section& section, const std::optional<codegen::Stage> st
     diagnostics.error("opt.compile", format("@{}: {}", *entry, compiled.error().text()));
 }
 
+// A GPU's architecture for CUDA C++, by itself the newest; else a processor.
+StatusOr<codegen::Target> named_any_target(const OptConfig& config) {
+  if (config.emit_as == "cuda") return codegen::cuda_target(config.target == "host" ? "sm_90a" : config.target);
+  return codegen::named_target(config.target);
+}
+
 }  // namespace
 
 OptResult emit_command(const OptConfig& config) {
@@ -125,7 +133,7 @@ OptResult emit_command(const OptConfig& config) {
     return {kExitUsage, "", format("error: emit: {}\n", why)};
   }
   if (config.emit_as == "hir") return run_command(config);
-  const StatusOr<codegen::CpuTarget> target = codegen::named_target(config.target);
+  const StatusOr<codegen::Target> target = named_any_target(config);
   if (!target) return {kExitUsage, "", format("error: {}\n", target.error().text())};
   OptResult result;
   for (const Section& section : read_input(config, result)) {

@@ -1,0 +1,190 @@
+#include "codegen/cuda/emit_contraction.hpp"
+
+#include <algorithm>
+
+#include "codegen/cuda/kernel_translator.hpp"
+#include "ir/support/format.hpp"
+
+namespace hyperion::codegen {
+namespace {
+
+using ir::Integers;
+using ir::Op;
+using ir::ValueId;
+
+// Squares of 64 rows and 16 vectors of columns that a block sums.
+struct TileShape {
+  int row_groups = 1, column_groups = 1, depth = 16;
+};
+
+// Large blocks read each factor fewer times; small ones keep more processors busy.
+TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t columns, int lanes, const CudaTarget& target) {
+  const auto blocks = [&](int row_groups, int column_groups) {
+    const std::int64_t height = 64 * row_groups, width = 16 * lanes * column_groups;
+    return batches * ((rows + height - 1) / height) * ((columns + width - 1) / width);
+  };
+  if (blocks(2, 2) >= target.multiprocessors) return {2, 2, 8};
+  return {1, 1, 16};
+}
+
+class ContractionEmitter {
+ public:
+  ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars, bool aligned)
+      : kernel_(kernel), op_(op), target_(target), lanes_(static_cast<int>(op.attributes.integer("lanes"))),
+        translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars, aligned) {}
+
+  StatusOr<CudaKernelText> emit() {
+    std::vector<std::string> parameters;
+    for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
+    const bool is_dot = op_.is("contract");
+    const std::string problem = is_dot ? contraction(sum) : convolution(sum);
+    // Values that do not depend on the sums stand in front.
+    const std::string before = translator_.translate(kernel_.body(), {}, 1);
+    const TileShape tile = choose_tile(batches_, rows_, columns_, lanes_, target_);
+    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes_);
+    const int height = 64 * tile.row_groups, width = 16 * lanes_ * tile.column_groups;
+    const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
+    const std::string body = finish();
+    if (!translator_.refused().empty()) return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
+
+    CudaKernelText out;
+    const std::string identifier = cuda_identifier(kernel_.name);
+    out.text = format("\nnamespace {} {{\n{}}}\n", identifier + "_problem", problem);
+    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}", identifier,
+                       fmt::join(parameters, ", "), before);
+    out.text += "  constexpr int thread = 0;\n";
+    // Blocks that run together share rows of both factors: eight block rows at a time.
+    out.text += format("  const int batch_{0} = static_cast<int>(blockIdx.x) / {1}, place = static_cast<int>(blockIdx.x) % {1};\n",
+                       "", down * across);
+    out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", 8 * across, down);
+    out.text += format("  const int first_row = (band * 8 + place % {} % high) * {}, first_column = place % {} / high * {};\n",
+                       8 * across, height, 8 * across, width);
+    out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
+                       translator_.name(op_.operands[1]));
+    out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
+                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
+                       identifier, tile_type, sum, lanes_, rows_, columns_, body);
+    out.entry.name = identifier;
+    out.entry.shape = {.grid = {static_cast<unsigned>(batches_ * down * across)}, .block = {256}};
+    for (std::uint32_t k = 0; k < kernel_.parameters().size(); ++k) out.entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+    return out;
+  }
+
+ private:
+  DType dtype(ValueId id) const { return kernel_.type(id).dtype(); }
+
+  static std::string batch_offset(const Integers& extents, const Integers& strides) {
+    std::string out;
+    std::int64_t inner = 1;
+    for (std::size_t k = extents.size(); k-- > 0; inner *= extents[k]) {
+      if (strides[k] != 0) out += format(" + std::int64_t(batch / {} % {}) * {}", inner, extents[k], strides[k]);
+    }
+    return out;
+  }
+
+  std::string contraction(const std::string& sum) {
+    const ir::Attributes& a = op_.attributes;
+    for (std::int64_t extent : a.integers("batch")) batches_ *= extent;
+    rows_ = a.integer("rows"), columns_ = a.integer("columns");
+    const std::int64_t lhs_row = a.integer("lhs_row"), lhs_depth = a.integer("lhs_depth");
+    const std::int64_t rhs_depth = a.integer("rhs_depth"), rhs_column = a.integer("rhs_column");
+    std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, a.integer("depth"));
+    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = false;\n", lhs_depth == 1 && lhs_row != 1,
+                  rhs_depth == 1 && rhs_column != 1);
+    out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n", cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])));
+    out += format("  Problem(const {}* x, const {}* y, int batch)\n      : lhs_buffer(x{}), rhs_buffer(y{}) {{}}\n",
+                  cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])),
+                  batch_offset(a.integers("batch"), a.integers("lhs_batch")), batch_offset(a.integers("batch"), a.integers("rhs_batch")));
+    out += format("  Sum lhs(int row, int k) const {{\n    return row < {} ? Sum(lhs_buffer[std::int64_t(row) * {} + std::int64_t(k) * {}]) : Sum(0);\n  }}\n",
+                  rows_, lhs_row, lhs_depth);
+    out += format("  Sum rhs(int k, int column) const {{\n    return column < {} ? Sum(rhs_buffer[std::int64_t(k) * {} + std::int64_t(column) * {}]) : Sum(0);\n  }}\n}};\n",
+                  columns_, rhs_depth, rhs_column);
+    return out;
+  }
+
+  // A product of matrices: rows are the places of the output, n, oh and ow; depth is th, tw and c, in the order of the
+  // definition; each group is a batch.
+  std::string convolution(const std::string& sum) {
+    const auto list = [&](std::string_view attribute) -> const Integers& { return op_.attributes.integers(attribute); };
+    const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"), &rhs = list("rhs");
+    batches_ = extents[1], rows_ = extents[0] * h[0] * w[0], columns_ = extents[3];
+    const std::int64_t channels = std::max<std::int64_t>(extents[2], 1), depth = h[1] * w[1] * extents[2];
+    const auto source = [](const Integers& a, const char* o, const char* t) {
+      return format("source<{}, {}, {}, {}, {}>({}, {})", a[2], a[3], a[4], a[5], a[6], o, t);
+    };
+    const std::string lhs_type = cpp_type(dtype(op_.operands[0])), rhs_type = cpp_type(dtype(op_.operands[1]));
+    std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, depth);
+    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = {};\n", lhs[2] == 1 && extents[2] > 1,
+                  rhs[1] == 1 && extents[2] > 1 && rhs[2] != 1, has_holes(h) || has_holes(w));
+    out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n  int group;\n", lhs_type, rhs_type);
+    // Where element (row, k) of the left factor lies; -1: in the padding, or between dilated elements.
+    out += "  std::int64_t place(int row, int k) const {\n";
+    out += format("    const int n = row / {}, oh = row / {} % {}, ow = row % {};\n", h[0] * w[0], w[0], h[0], w[0]);
+    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format("    const int ih = {}, iw = {};\n    if (ih < 0 || iw < 0) return -1;\n", source(h, "oh", "th"), source(w, "ow", "tw"));
+    out += format("    return std::int64_t(n) * {} + std::int64_t(group) * {} + ih * {}ll + iw * {}ll + c * {}ll + {};\n  }}\n", lhs[0], lhs[1],
+                  h[7], w[7], lhs[2], lhs[3]);
+    out += format("  bool has(int row, int k) const {{ return row < {} && place(row, k) >= 0; }}\n", rows_);
+    out += format("  Sum lhs(int row, int k) const {{\n    if (row >= {}) return Sum(0);\n    const std::int64_t at = place(row, k);\n", rows_);
+    out += "    return at < 0 ? Sum(0) : Sum(lhs_buffer[at]);\n  }\n";
+    out += format("  Sum rhs(int k, int column) const {{\n    if (column >= {}) return Sum(0);\n", columns_);
+    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format("    return Sum(rhs_buffer[std::int64_t(group) * {} + th * {}ll + tw * {}ll + c * {}ll + column * {}ll + {}]);\n  }}\n}};\n", rhs[0],
+                  h[8], w[8], rhs[1], rhs[2], rhs[3]);
+    return out;
+  }
+
+  // Whether an output's window may reach where there is no input.
+  static bool has_holes(const Integers& axis) {
+    const std::int64_t output = axis[0], kernel = axis[1], input = axis[2], stride = axis[3], dilation = axis[4];
+    const std::int64_t last = (output - 1) * stride + (kernel - 1) * dilation - axis[6];
+    return axis[6] > 0 || axis[5] != 1 || last >= input;
+  }
+
+  // The body, or the store of the sums where there is none.
+  std::string finish() {
+    const bool is_dot = op_.is("contract");
+    std::string batch = "batch_", row = "at_row", column = "at_column", out;
+    out = format("    const int valid = {} - at_column;\n", columns_);
+    if (!is_dot) {
+      const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
+      out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n", w[0], extents[3]);
+      batch = "line", row = "in_line", column = "channel";
+    }
+    if (op_.blocks.empty()) {
+      const ValueId to = op_.operands[2];
+      if (is_dot) {
+        out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n", rows_, columns_);
+      } else {
+        const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
+        out += format("    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + at_column * {}ll, stride = {};\n",
+                      h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
+      }
+      return out + format("    HYP_EACH(i, {}) if (i < valid) {}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, translator_.name(to),
+                          cpp_type(dtype(to)));
+    }
+    const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
+    translator_.define_name(arguments[0], "sums");
+    translator_.define_name(arguments[1], batch);
+    translator_.define_name(arguments[2], row);
+    translator_.define_name(arguments[3], column);
+    return out + translator_.translate_body(op_.blocks[0], "valid", 2);
+  }
+
+  const ir::Function& kernel_;
+  const Op& op_;
+  const CudaTarget& target_;
+  const int lanes_;
+  CudaKernelTranslator translator_;
+  std::int64_t batches_ = 1, rows_ = 1, columns_ = 1;
+};
+
+}  // namespace
+
+StatusOr<CudaKernelText> emit_cuda_contraction(const ir::Function& kernel, const Op& anchor, const CudaTarget& target,
+                                               CppScalarFunctions& scalars, bool aligned) {
+  return ContractionEmitter(kernel, anchor, target, scalars, aligned).emit();
+}
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,35 @@
+// emit_kernel.hpp: a kernel function becomes CUDA C++ that people can read.
+//
+// A kernel is written for a machine with long vectors. Here that machine is a team of threads: one iteration of the
+// parallel loop, a tile, belongs to one team, and each thread of it holds its share of every vector in registers
+// (prelude.hpp says which). Scalars are computed by all threads alike. Small teams share a block.
+//
+//   for parallel tile     blockIdx and the team's number in the block
+//   vector value          an array of lanes / threads elements
+//   load, store           16 bytes a thread where the address allows, proven by IndexFacts
+//   reduce                in the thread, across the warp by shuffles, across warps through shared memory
+#pragma once
+
+#include <string>
+
+#include "codegen/cpp/cpp_scalars.hpp"
+#include "codegen/cuda/target.hpp"
+#include "codegen/lower/lower.hpp"
+#include "ir/module.hpp"
+#include "ir/support/status.hpp"
+#include "runtime/cuda/object.hpp"
+
+namespace hyperion::codegen {
+
+struct CudaKernelText {
+  std::string text;
+  runtime::cuda::KernelEntry entry;
+};
+
+// REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team. `aligned`: every buffer begins at
+// a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`.
+// Errors: unimplemented for a type that cannot compute.
+StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
+                                          CppScalarFunctions& scalars, bool aligned);
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,93 @@
+#include "codegen/cuda/generator.hpp"
+
+#include <thread>
+
+#include "codegen/cpp/cpp_scalars.hpp"
+#include "codegen/cuda/emit_kernel.hpp"
+#include "codegen/cuda/prelude.hpp"
+#include "codegen/cuda/prelude_contraction.hpp"
+#include "ir/support/format.hpp"
+#include "runtime/cpu/thread_pool.hpp"
+#include "runtime/cuda/compiler.hpp"
+
+namespace hyperion::codegen {
+namespace {
+
+// Of kernels' text in one program: about as long to compile as the prelude.
+constexpr std::size_t kProgramCharacters = 12'000;
+
+runtime::cuda::Compiler& compiler() {
+  static runtime::cuda::Compiler shared;
+  return shared;
+}
+
+class CudaGenerator final : public CodeGenerator {
+ public:
+  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)) {}
+
+  LoweringTarget lowering() const override {
+    return {.vector_bytes = 16, .has_teams = true, .bitwise = target_.bitwise, .processors = target_.multiprocessors};
+  }
+
+  StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
+    if (programs_.empty() || (!options_.is_whole && programs_.back().kernels.size() > kProgramCharacters)) programs_.emplace_back();
+    Program& program = programs_.back();
+    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars, /*aligned=*/true));
+    program.kernels += emitted.text;
+    EmittedKernel out{.launches = {{.symbol = emitted.entry.name, .tiles = lowered.tiles}}};
+    program.entries.push_back(std::move(emitted.entry));
+    return out;
+  }
+
+  std::string text() const override {
+    std::string all;
+    for (const Program& program : programs_) all += program.text();
+    return all;
+  }
+
+  StatusOr<std::vector<ObjectBytes>> compile() override {
+    std::vector<runtime::cuda::CompileRequest> requests;
+    for (const Program& program : programs_) {
+      // A product and a sum are one operation only where the definition says fma.
+      requests.push_back({.name = options_.name + ".cu", .source = program.text(), .architecture = target_.architecture, .options = {"--fmad=false"}});
+    }
+    runtime::ThreadPool pool(static_cast<int>(std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), std::max<std::size_t>(requests.size(), 1))));
+    std::vector<ObjectBytes> objects;
+    std::vector<StatusOr<runtime::cuda::Program>> compiled = compiler().compile_all(requests, pool);
+    for (std::size_t k = 0; k < compiled.size(); ++k) {
+      HYP_TRY(runtime::cuda::Program program, std::move(compiled[k]));
+      objects.push_back(runtime::cuda::DeviceObject{.architecture = target_.architecture,
+                                                    .kernels = std::move(programs_[k].entries),
+                                                    .cubin = std::move(program.cubin)}
+                            .serialize());
+    }
+    return objects;
+  }
+
+  StatusOr<std::string> assembly() override {
+    return error_status(Code::unimplemented, "assembly of a GPU is not shown; take the source to nvcc and cuobjdump", options_.name);
+  }
+
+ private:
+  struct Program {
+    CppScalarFunctions scalars;
+    std::string kernels;
+    std::vector<runtime::cuda::KernelEntry> entries;
+
+    std::string text() const {
+      return format("{}{}\n// ---- this program ---\n{}{}\n}}  // namespace hyperion\n", kCudaPrelude, kCudaContractionPrelude, scalars.text(), kernels);
+    }
+  };
+
+  CudaTarget target_;
+  GeneratorOptions options_;
+  std::vector<Program> programs_;
+};
+
+}  // namespace
+
+std::unique_ptr<CodeGenerator> make_cuda_generator(const CudaTarget& target, const GeneratorOptions& options) {
+  return std::make_unique<CudaGenerator>(target, options);
+}
+
+}  // namespace hyperion::codegen

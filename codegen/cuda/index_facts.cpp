@@ -1,0 +1,177 @@
+#include "codegen/cuda/index_facts.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace hyperion::codegen {
+
+using ir::Op;
+using ir::OpId;
+using ir::ValueId;
+
+namespace {
+
+constexpr std::int64_t kFar = std::int64_t{1} << 40;  // beyond this, nothing is claimed: sums of such cannot overflow
+
+bool is_bounded(const IndexFact& fact) { return fact.low > -kFar && fact.high < kFar; }
+
+IndexFact exactly(std::int64_t value) { return {value, value, value == 0 ? kFar : std::abs(value)}; }
+
+IndexFact bounded(std::int64_t low, std::int64_t high, std::int64_t divisor = 1) {
+  if (low <= -kFar || high >= kFar) return {.divisor = divisor};
+  return {low, high, divisor};
+}
+
+IndexFact product(const IndexFact& a, const IndexFact& b) {
+  if (!is_bounded(a) || !is_bounded(b)) return {.divisor = std::min(a.divisor, kFar)};
+  __extension__ using Wide = __int128;
+  const Wide corners[] = {Wide{a.low} * b.low, Wide{a.low} * b.high, Wide{a.high} * b.low, Wide{a.high} * b.high};
+  const auto [low, high] = std::ranges::minmax(corners);
+  const Wide divisor = std::min<Wide>(Wide{a.divisor} * b.divisor, kFar);
+  if (low <= -kFar || high >= kFar) return {.divisor = static_cast<std::int64_t>(divisor)};
+  return {static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), static_cast<std::int64_t>(divisor)};
+}
+
+IndexFact sum(const IndexFact& a, const IndexFact& b) {
+  const std::int64_t divisor = std::gcd(a.divisor, b.divisor);
+  if (!is_bounded(a) || !is_bounded(b)) return {.divisor = divisor};
+  return bounded(a.low + b.low, a.high + b.high, divisor);
+}
+
+}  // namespace
+
+IndexFact IndexFacts::of(ValueId value) const {
+  const auto found = facts_.find(value);
+  return found == facts_.end() ? IndexFact{} : found->second;
+}
+
+bool IndexFacts::is_uniform(ValueId mask, std::int64_t chunk) const {
+  const auto found = mask_granularity_.find(mask);
+  return found != mask_granularity_.end() && found->second % chunk == 0;
+}
+
+void IndexFacts::visit(ir::BlockId block) {
+  for (OpId id : kernel_.ops_of(block)) visit(kernel_.op(id));
+}
+
+void IndexFacts::visit(const Op& op) {
+  if (op.is("for")) return visit_loop(op);
+  if (op.is("contract") || op.is("convolve")) return visit_anchor(op);
+  if (op.results.size() != 1) return;
+  const ValueId result = op.results[0];
+  const Type type = kernel_.type(result);
+  if (type.dtype() == DType::bool_) return visit_mask(op);
+  if (type.dtype() != DType::i64) return;
+  const auto operand = [&](std::size_t k) { return of(op.operands[k]); };
+  if (op.is("constant")) {
+    const Literal& value = *op.attributes.literal("value");
+    if (value.is_splat()) facts_[result] = exactly(element_to_integer(DType::i64, value.element(0).data()));
+  } else if (op.is("iota")) {
+    facts_[result] = {0, type.element_count() - 1, kFar};
+    consecutive_.insert(result);
+  } else if (op.is("broadcast")) {
+    facts_[result] = operand(0);
+  } else if (op.is("affine")) {
+    facts_[result] = affine(op);
+    const auto is_lane = [&](ValueId id) { return consecutive_.contains(id); };
+    const ir::Integers& coefficients = op.attributes.integers("coefficients");
+    std::size_t lanes = 0;
+    bool is_plain = true;
+    for (std::size_t k = 0; k < op.operands.size(); ++k) {
+      if (!is_lane(op.operands[k])) is_plain &= kernel_.type(op.operands[k]).rank() == 0;
+      else is_plain &= coefficients[k] == 1, ++lanes;
+    }
+    if (is_plain && lanes == 1) consecutive_.insert(result);
+  } else if (op.is("add")) {
+    facts_[result] = sum(operand(0), operand(1));
+  } else if (op.is("sub")) {
+    facts_[result] = sum(operand(0), product(exactly(-1), operand(1)));
+  } else if (op.is("mul")) {
+    facts_[result] = product(operand(0), operand(1));
+  } else if (op.is("min")) {
+    facts_[result] = {std::min(operand(0).low, operand(1).low), std::min(operand(0).high, operand(1).high),
+                      std::gcd(operand(0).divisor, operand(1).divisor)};
+  } else if (op.is("max")) {
+    facts_[result] = {std::max(operand(0).low, operand(1).low), std::max(operand(0).high, operand(1).high),
+                      std::gcd(operand(0).divisor, operand(1).divisor)};
+  } else if (op.is("select")) {
+    facts_[result] = {std::min(operand(1).low, operand(2).low), std::max(operand(1).high, operand(2).high),
+                      std::gcd(operand(1).divisor, operand(2).divisor)};
+  } else if (op.is("div") || op.is("rem") || op.is("and") || op.is("shr")) {
+    const IndexFact x = operand(0), by = operand(1);
+    if (x.low < 0 || by.low < 0 || by.low != by.high) return;  // by a number, as index arithmetic does
+    if (op.is("div") && by.low > 0) facts_[result] = {x.low / by.low, x.high / by.low, 1};
+    if (op.is("rem") && by.low > 0) facts_[result] = {0, std::min(x.high, by.low - 1), std::gcd(x.divisor, by.low)};
+    if (op.is("and")) {
+      // By 2^n - 1, as the remainder by a power of two is written.
+      facts_[result] = {0, std::min(x.high, by.low), (by.low & (by.low + 1)) == 0 ? std::gcd(x.divisor, by.low + 1) : 1};
+    }
+    if (op.is("shr") && by.low < 63) facts_[result] = {x.low >> by.low, x.high >> by.low, 1};
+  }
+}
+
+IndexFact IndexFacts::affine(const Op& op) const {
+  const ir::Integers& coefficients = op.attributes.integers("coefficients");
+  IndexFact total = exactly(op.attributes.integer("constant"));
+  for (std::size_t k = 0; k < op.operands.size(); ++k) {
+    total = sum(total, product(exactly(coefficients[k]), of(op.operands[k])));
+  }
+  return total;
+}
+
+void IndexFacts::visit_loop(const Op& op) {
+  const IndexFact begin = of(op.operands[0]), end = of(op.operands[1]);
+  IndexFact& index = facts_[kernel_.block(op.blocks[0]).arguments[0]];
+  index.divisor = std::gcd(begin.divisor, op.attributes.integer("step"));
+  index.low = begin.low;
+  if (end.high != std::numeric_limits<std::int64_t>::max()) index.high = std::max(begin.low, end.high - 1);
+  visit(op.blocks[0]);
+}
+
+void IndexFacts::visit_anchor(const Op& op) {
+  if (op.blocks.empty()) return;
+  const std::vector<ValueId>& arguments = kernel_.block(op.blocks[0]).arguments;
+  const auto below = [](std::int64_t count, std::int64_t divisor) {
+    return bounded(0, std::max<std::int64_t>(count - 1, 0), divisor);
+  };
+  const ir::Attributes& a = op.attributes;
+  if (op.is("contract")) {
+    std::int64_t batches = 1;
+    for (std::int64_t extent : a.integers("batch")) batches *= extent;
+    facts_[arguments[1]] = below(batches, 1);
+    facts_[arguments[2]] = below(a.integer("rows"), 1);
+    facts_[arguments[3]] = below(a.integer("columns"), a.integer("lanes"));
+  } else {
+    const ir::Integers &extents = a.integers("extents"), &height = a.integers("height"), &width = a.integers("width");
+    facts_[arguments[1]] = below(extents[0] * height[0], 1);
+    facts_[arguments[2]] = below(width[0], 1);
+    facts_[arguments[3]] = below(extents[1] * extents[3], std::gcd(a.integer("lanes"), extents[3]));
+  }
+  visit(op.blocks[0]);
+}
+
+void IndexFacts::visit_mask(const Op& op) {
+  const ValueId result = op.results[0];
+  if (kernel_.type(result).rank() == 0) return;
+  const auto granularity = [&](ValueId id) {
+    const auto found = mask_granularity_.find(id);
+    return found == mask_granularity_.end() ? std::int64_t{1} : found->second;
+  };
+  if (op.is("broadcast")) {
+    mask_granularity_[result] = kFar;
+  } else if (op.is("compare") && consecutive_.contains(op.operands[0])) {
+    const std::string& direction = op.attributes.text("direction");
+    const ir::Op* bound = kernel_.producer(op.operands[1]);
+    const bool is_splat = bound != nullptr && (bound->is("broadcast") || bound->is("constant"));
+    if (is_splat && (direction == "lt" || direction == "ge")) {
+      // first + lane < bound: divisors of the sum's scalar part and of the bound.
+      mask_granularity_[result] = std::gcd(of(op.operands[0]).divisor, of(op.operands[1]).divisor);
+    }
+  } else if (op.is("and") || op.is("or")) {
+    mask_granularity_[result] = std::gcd(granularity(op.operands[0]), granularity(op.operands[1]));
+  } else if (op.is("not")) {
+    mask_granularity_[result] = granularity(op.operands[0]);
+  }
+}
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,315 @@
+#include "codegen/cuda/kernel_translator.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "ir/support/format.hpp"
+
+namespace hyperion::codegen {
+
+using ir::Op;
+using ir::OpId;
+using ir::ValueId;
+
+std::string cuda_identifier(const std::string& name) {
+  std::string out;
+  for (char c : name) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return out;
+}
+
+// ---- names and types ------------------------------------------------------------------------------------------
+
+// Names of the kernel's values keep their user's spelling, with an underscore so that none is a word of C++.
+const std::string& CudaKernelTranslator::name(ValueId id) {
+  std::string& known = names_[id];
+  if (!known.empty()) return known;
+  const ir::ValueData& value = kernel_.value(id);
+  if (!has_cpp_type(value.type.dtype())) refused_ = format("CUDA C++ has no type for {}", dtype_name(value.type.dtype()));
+  known = value.name.empty() ? format("v{}", next_++) : cuda_identifier(value.name) + "_";
+  while (!taken_.insert(known).second) known += "_";
+  return known;
+}
+
+std::string CudaKernelTranslator::parameter(std::size_t k, bool restrict_pointer) {
+  const ValueId id = kernel_.parameters()[k];
+  const bool is_input = kernel_.roles[k] == ir::ParameterRole::in;
+  return format("{}{}* {}{}", is_input ? "const " : "", cpp_type(dtype(id)), restrict_pointer ? "__restrict__ " : "", name(id));
+}
+
+std::string CudaKernelTranslator::type(ValueId id) const { return is_int(id) ? "int" : cpp_type(dtype(id)); }
+
+std::string CudaKernelTranslator::element(ValueId id) {
+  if (const auto found = inline_.find(id); found != inline_.end()) return found->second;
+  return is_vector(id) && !scalar_vectors_.contains(id) ? name(id) + "[i]" : name(id);
+}
+
+std::string CudaKernelTranslator::widened(ValueId id) {
+  return is_int(id) ? format("std::int64_t({})", element(id)) : element(id);
+}
+
+void CudaKernelTranslator::define(ValueId id, const std::string& text) {
+  if (!is_vector(id)) return line(format("const {} {} = {};", type(id), name(id), text));
+  line(format("{} {}[{}];", type(id), name(id), registers(id)));
+  line(format("HYP_EACH(i, {}) {}[i] = {};", registers(id), name(id), text));
+}
+
+// ---- blocks ---------------------------------------------------------------------------------------------------
+
+std::string CudaKernelTranslator::translate(ir::BlockId id, const Tile& tile, std::size_t depth) {
+  tile_ = tile;
+  depth_ = depth;
+  block(id);
+  return std::exchange(out_, {});
+}
+
+std::string CudaKernelTranslator::translate_body(ir::BlockId id, const std::string& valid, std::size_t depth) {
+  valid_ = valid;
+  depth_ = depth;
+  block(id);
+  valid_.clear();
+  return std::exchange(out_, {});
+}
+
+// Depth is that of the kernel's loops, which the verifier and the parser bound.
+void CudaKernelTranslator::block(ir::BlockId id) {
+  for (OpId op : kernel_.ops_of(id)) translate(kernel_.op(op));
+}
+
+void CudaKernelTranslator::translate(const Op& op) {
+  using Translate = void (CudaKernelTranslator::*)(const Op&);
+  static const std::map<std::string_view, Translate> translations = {
+      {"for", &CudaKernelTranslator::loop},         {"yield", &CudaKernelTranslator::yield},
+      {"load", &CudaKernelTranslator::load},        {"store", &CudaKernelTranslator::store},
+      {"affine", &CudaKernelTranslator::affine},    {"constant", &CudaKernelTranslator::constant},
+      {"reduce", &CudaKernelTranslator::reduce},    {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
+  };
+  if (op.is("return") || op.is("contract") || op.is("convolve")) return;
+  if (const auto found = translations.find(op.name()); found != translations.end()) return (this->*found->second)(op);
+  const ValueId result = op.results.empty() ? ValueId{} : op.results[0];
+  if (op.is("broadcast")) {
+    inline_[result] = element(op.operands[0]);
+    scalar_vectors_.insert(result);
+  } else if (op.is("iota")) {
+    inline_[result] = lane_text();
+  } else if (op.definition->is_elementwise) {
+    elementwise(op);
+  } else {
+    refused_ = format("op '{}' has no translation to CUDA C++", op.name());
+  }
+}
+
+void CudaKernelTranslator::constant(const Op& op) {
+  const Literal& value = *op.attributes.literal("value");
+  const ValueId result = op.results[0];
+  if (value.is_splat()) {
+    const bool plain = is_int(result);
+    inline_[result] = plain ? format("{}", element_to_integer(DType::i64, value.element(0).data()))
+                            : cpp_literal(value.type().dtype(), value.stored_bytes().data());
+    if (plain && inline_[result][0] == '-') inline_[result] = "(" + inline_[result] + ")";
+    return;
+  }
+  // The only vector of unequal constants that lowering writes.
+  for (std::int64_t l = 0; l < value.type().element_count(); ++l) {
+    HYP_CHECK(dtype(result) == DType::i64 && element_to_integer(DType::i64, value.element(l).data()) == l,
+              "a vector constant in a kernel for a team is not its lane numbers");
+  }
+  inline_[result] = lane_text();
+}
+
+void CudaKernelTranslator::affine(const Op& op) {
+  const ValueId result = op.results[0];
+  const bool narrow = is_int(result);
+  std::string sum;
+  const ir::Integers& coefficients = op.attributes.integers("coefficients");
+  for (std::size_t k = 0; k < coefficients.size(); ++k) {
+    const std::string term = narrow && is_int(op.operands[k]) ? element(op.operands[k]) : widened(op.operands[k]);
+    sum += format("{}{}{}", k == 0 ? "" : " + ", coefficients[k] == 1 ? "" : format("{} * ", coefficients[k]), term);
+  }
+  const std::int64_t constant = op.attributes.integer("constant");
+  if (constant != 0 || sum.empty()) sum += format("{}{}", sum.empty() ? "" : " + ", constant);
+  define(result, sum);
+}
+
+void CudaKernelTranslator::elementwise(const Op& op) {
+  const ValueId result = op.results[0];
+  // A conversion of an int gives what one of the same number in 64 bits would.
+  bool narrow = is_int(result) || is_boolean(dtype(result)) || op.is("cast");
+  for (ValueId operand : op.operands) narrow &= is_int(operand) || is_boolean(dtype(operand));
+  std::vector<DType> dtypes;
+  std::vector<std::string> arguments;
+  for (ValueId operand : op.operands) {
+    dtypes.push_back(dtype(operand));
+    arguments.push_back(narrow ? element(operand) : widened(operand));
+    if (narrow && is_int(operand)) arguments.back() = format("int({})", arguments.back());
+  }
+  define(result, scalars_.apply(op, dtypes, dtype(result), arguments));
+}
+
+// ---- memory ---------------------------------------------------------------------------------------------------
+
+std::string CudaKernelTranslator::mask_of(const Op& op, std::size_t mask_operand) const {
+  if (op.operands.size() <= mask_operand) return {};
+  const auto found = names_.find(op.operands[mask_operand]);
+  return found == names_.end() ? std::string() : found->second;
+}
+
+// What has to hold for element i to be read or written; empty: nothing.
+std::string CudaKernelTranslator::conditions(const Op& op, std::size_t mask_operand, bool stores) {
+  std::vector<std::string> all;
+  if (stores && !tile_.live.empty()) all.push_back(tile_.live);
+  if (!valid_.empty() && is_vector(stores ? op.operands[0] : op.results[0])) all.push_back(format("i < {}", valid_));
+  if (op.operands.size() > mask_operand) all.push_back(element(op.operands[mask_operand]));
+  return fmt::format("{}", fmt::join(all, " && "));
+}
+
+bool CudaKernelTranslator::moves_chunks(ValueId buffer, ValueId offset, const Op& op, std::size_t mask_operand) const {
+  if (!aligned_ || is_vector(offset) || team_.chunk == 1) return false;
+  // In a body the lanes beyond the last column are cut off one by one.
+  if (!valid_.empty()) return false;
+  static_cast<void>(buffer);
+  if (facts_.of(offset).divisor % team_.chunk != 0) return false;
+  return op.operands.size() <= mask_operand || facts_.is_uniform(op.operands[mask_operand], team_.chunk);
+}
+
+void CudaKernelTranslator::load(const Op& op) {
+  const ValueId result = op.results[0], buffer = op.operands[0], offset = op.operands[1];
+  if (is_vector(result) && moves_chunks(buffer, offset, op, 2) &&
+      (op.operands.size() <= 2 || names_.contains(op.operands[2]))) {
+    line(format("{} {}[{}];", type(result), name(result), registers(result)));
+    const std::string mask = mask_of(op, 2);
+    return line(format("load<{}, {}>({}, {} + {}, thread{}{});", team_.threads, team_.chunk, name(result), name(buffer),
+                       element(offset), mask.empty() ? "" : ", ", mask));
+  }
+  const std::string from = format("{}[{}{}]", name(buffer), element(offset),
+                                  is_vector(result) && !is_vector(offset) ? " + " + lane_text() : "");
+  const std::string condition = conditions(op, 2, false);
+  define(result, condition.empty() ? from : format("{} ? {} : {}(0)", condition, from, cpp_type(dtype(result))));
+}
+
+void CudaKernelTranslator::store(const Op& op) {
+  const ValueId value = op.operands[0], buffer = op.operands[1], offset = op.operands[2];
+  if (!is_vector(value)) {
+    std::string condition = conditions(op, 3, true);
+    if (team_.threads > 1) condition = "thread == 0" + (condition.empty() ? "" : " && " + condition);
+    return line(format("{}{}[{}] = {};", condition.empty() ? "" : format("if ({}) ", condition), name(buffer), element(offset),
+                       element(value)));
+  }
+  const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value);
+  if (is_array && moves_chunks(buffer, offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
+    const std::string mask = mask_of(op, 3);
+    return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", tile_.live.empty() ? "" : format("if ({}) ", tile_.live),
+                       team_.threads, team_.chunk, name(value), name(buffer), element(offset), mask.empty() ? "" : ", ", mask));
+  }
+  const std::string condition = conditions(op, 3, true);
+  line(format("HYP_EACH(i, {}) {}{}[{}{}] = {};", registers(value), condition.empty() ? "" : format("if ({}) ", condition),
+              name(buffer), element(offset), is_vector(offset) ? "" : " + " + lane_text(), element(value)));
+}
+
+void CudaKernelTranslator::reduce(const Op& op) {
+  const ValueId x = op.operands[0];
+  const DType type = dtype(op.results[0]);
+  const ir::Monoid monoid = *ir::parse_monoid(op.attributes.text("kind"));
+  const std::string element_type = cpp_type(type), &order = op.attributes.text("order");
+  const std::string combine = format("[]({0} a, {0} b) {{ return {1}; }}", element_type,
+                                     cpp_primitive(ir::combine_op(monoid).primitive, type, type, {"a", "b"}, 0));
+  std::string from = name(x);
+  if (inline_.contains(x)) {
+    from = format("spread{}", next_++);
+    line(format("{} {}[{}];", element_type, from, registers(x)));
+    line(format("HYP_EACH(i, {}) {}[i] = {};", registers(x), from, element(x)));
+  }
+  if (order == "lanes") {
+    HYP_CHECK(team_.threads <= 32, "@" + kernel_.name + " reduces a vector in the CPU's order that more than a warp holds");
+    return define(op.results[0], format("reduce_lanes<{}, {}>({}, {})", team_.threads, team_.chunk, from, combine));
+  }
+  if (order == "ascending") {
+    const std::uint64_t identity = ir::identity_bits(monoid, type);
+    return define(op.results[0], format("reduce_ascending<{}, {}>({}, {}, {})", team_.threads, team_.chunk, from,
+                                        cpp_literal(type, reinterpret_cast<const std::byte*>(&identity)), combine));
+  }
+  std::string shared = format("static_cast<{}*>(nullptr)", element_type);
+  if (team_.threads > 32) {
+    // A reduction's memory is its own, so that the next one need not wait.
+    shared = format("shared_{}[team]", shared_count_);
+    shared_ += format("  __shared__ {} shared_{}[{}][{}];\n", element_type, shared_count_++, team_.per_block(), team_.threads / 32);
+  }
+  define(op.results[0], format("reduce_team<{}>({}, {}, {}, thread)", team_.threads, from, combine, shared));
+}
+
+// Through shared memory: vector r is row r of a square, a column of which is a result.
+void CudaKernelTranslator::transpose_lanes(const Op& op) {
+  const auto count = static_cast<int>(op.operands.size());
+  const std::string element_type = cpp_type(dtype(op.results[0]));
+  const std::string square = format("square_{}[team]", shared_count_);
+  // One element more than a row: then neighbours of a column lie in different banks.
+  shared_ += format("  __shared__ {} square_{}[{}][{}][{}];\n", element_type, shared_count_++, team_.per_block(), count, count + 1);
+  const std::string wait = team_.threads > 32 ? "__syncthreads();" : "__syncwarp();";
+  for (int row = 0; row < count; ++row) {
+    line(format("HYP_EACH(i, {}) {}[{}][{}] = {};", count / team_.threads, square, row, lane_text(),
+                element(op.operands[static_cast<std::size_t>(row)])));
+  }
+  line(wait);
+  for (int row = 0; row < count; ++row) {
+    define(op.results[static_cast<std::size_t>(row)], format("{}[{}][{}]", square, lane_text(), row));
+  }
+  line(wait);
+}
+
+// ---- loops ----------------------------------------------------------------------------------------------------
+
+void CudaKernelTranslator::loop(const Op& op) {
+  const auto& arguments = kernel_.block(op.blocks[0]).arguments;
+  if (op.attributes.boolean("parallel")) {
+    line(format("const {} {} = {};", type(arguments[0]), name(arguments[0]), tile_.number));
+    return block(op.blocks[0]);
+  }
+  for (std::size_t k = 0; k < op.results.size(); ++k) {
+    const ValueId carried = arguments[k + 1];
+    const std::string initial = element(op.operands[k + 2]);
+    if (is_vector(carried)) {
+      line(format("{} {}[{}];", type(carried), name(carried), registers(carried)));
+      line(format("HYP_EACH(i, {}) {}[i] = {};", registers(carried), name(carried), initial));
+    } else {
+      line(format("{} {} = {};", type(carried), name(carried), initial));
+    }
+  }
+  const std::string& index = name(arguments[0]);
+  open(format("for ({0} {1} = {2}; {1} < {3}; {1} += {4})", type(arguments[0]), index, element(op.operands[0]),
+              element(op.operands[1]), op.attributes.integer("step")));
+  block(op.blocks[0]);
+  close();
+  for (std::size_t k = 0; k < op.results.size(); ++k) names_[op.results[k]] = name(arguments[k + 1]);
+}
+
+// All next values are computed before any is assigned.
+void CudaKernelTranslator::yield(const Op& op) {
+  if (op.operands.empty()) return;
+  const auto& arguments = kernel_.block(op.parent).arguments;
+  std::vector<std::string> next;
+  for (std::size_t k = 0; k < op.operands.size(); ++k) {
+    const ValueId value = op.operands[k];
+    const bool is_other_carried = std::ranges::find(arguments, value) != arguments.end() && value != arguments[k + 1];
+    next.push_back(element(value));
+    if (!is_other_carried) continue;
+    const std::string copy = format("next{}", next_++);
+    if (is_vector(value)) {
+      line(format("{} {}[{}];", type(value), copy, registers(value)));
+      line(format("HYP_EACH(i, {}) {}[i] = {};", registers(value), copy, next.back()));
+      next.back() = copy + "[i]";
+    } else {
+      line(format("const {} {} = {};", type(value), copy, next.back()));
+      next.back() = copy;
+    }
+  }
+  for (std::size_t k = 0; k < op.operands.size(); ++k) {
+    const ValueId carried = arguments[k + 1];
+    if (op.operands[k] == carried) continue;
+    if (is_vector(carried)) {
+      line(format("HYP_EACH(i, {}) {}[i] = {};", registers(carried), name(carried), next[k]));
+    } else {
+      line(format("{} = {};", name(carried), next[k]));
+    }
+  }
+}
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,95 @@
+// kernel_translator.hpp: the ops of a kernel's blocks as CUDA C++. Internal to codegen/cuda.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codegen/cpp/cpp_scalars.hpp"
+#include "codegen/cuda/index_facts.hpp"
+#include "codegen/lower/lower.hpp"
+#include "ir/module.hpp"
+#include "ir/support/format.hpp"
+
+namespace hyperion::codegen {
+
+class CudaKernelTranslator {
+ public:
+  // `team` holds the vectors; `aligned`: buffers begin at multiples of 16 bytes.
+  CudaKernelTranslator(const ir::Function& kernel, Team team, CppScalarFunctions& scalars, bool aligned)
+      : kernel_(kernel), team_(team), facts_(kernel), scalars_(scalars), aligned_(aligned) {}
+
+  // Names for values that the surroundings define.
+  void define_name(ir::ValueId value, std::string name) { names_[value] = std::move(name); }
+  const std::string& name(ir::ValueId id);
+  std::string parameter(std::size_t k, bool restrict_pointer);
+
+  // How the tile's number is computed; stores of threads for which `live` is false must not happen (empty: all live).
+  struct Tile {
+    std::string number, live;
+  };
+  // Ops of a block up to its terminator, at this depth of indentation. An anchor's body is left out.
+  std::string translate(ir::BlockId block, const Tile& tile, std::size_t depth);
+  // The body of an anchor: one thread holds the vector of sums, `valid` of whose lanes exist.
+  std::string translate_body(ir::BlockId block, const std::string& valid, std::size_t depth);
+
+  // Elements of shared memory that reductions take, as declarations for the head of the kernel.
+  const std::string& shared_declarations() const { return shared_; }
+  const std::string& refused() const { return refused_; }
+
+ private:
+  bool is_vector(ir::ValueId id) const { return kernel_.type(id).rank() == 1; }
+  int registers(ir::ValueId id) const {
+    return static_cast<int>(kernel_.type(id).element_count()) / team_.threads;
+  }
+  DType dtype(ir::ValueId id) const { return kernel_.type(id).dtype(); }
+  // int for what is proven to fit.
+  std::string type(ir::ValueId id) const;
+  bool is_int(ir::ValueId id) const { return dtype(id) == DType::i64 && facts_.of(id).fits_int(); }
+  // The value as a scalar, or element i of it in a loop over registers.
+  std::string element(ir::ValueId id);
+  // For an op that computes in 64 bits from what may be an int.
+  std::string widened(ir::ValueId id);
+
+  void line(const std::string& text) { out_ += std::string(2 * depth_, ' ') + text + "\n"; }
+  void open(const std::string& text) { line(text + " {"), ++depth_; }
+  void close() { --depth_, line("}"); }
+  void define(ir::ValueId id, const std::string& text);
+
+  void block(ir::BlockId id);
+  void translate(const ir::Op& op);
+  void constant(const ir::Op& op);
+  void affine(const ir::Op& op);
+  void load(const ir::Op& op);
+  void store(const ir::Op& op);
+  void reduce(const ir::Op& op);
+  void elementwise(const ir::Op& op);
+  void transpose_lanes(const ir::Op& op);
+  void loop(const ir::Op& op);
+  void yield(const ir::Op& op);
+
+  // Whether a chunk at this scalar offset may be moved as one.
+  bool moves_chunks(ir::ValueId buffer, ir::ValueId offset, const ir::Op& op, std::size_t mask_operand) const;
+  std::string mask_of(const ir::Op& op, std::size_t mask_operand) const;
+  std::string conditions(const ir::Op& op, std::size_t mask_operand, bool stores);
+  std::string lane_text() const { return format("lane<{}, {}>(i, thread)", team_.threads, team_.chunk); }
+
+  const ir::Function& kernel_;
+  Team team_;
+  IndexFacts facts_;
+  CppScalarFunctions& scalars_;
+  const bool aligned_;
+  Tile tile_;
+  std::string valid_;  // of the lanes in an anchor's body; empty: not in one
+  std::map<ir::ValueId, std::string> names_;
+  std::map<ir::ValueId, std::string> inline_;  // values that are text wherever they are used
+  std::set<ir::ValueId> scalar_vectors_;       // vectors all of whose lanes are one scalar's
+  std::set<std::string> taken_;
+  std::string out_, shared_, refused_;
+  std::size_t depth_ = 1, next_ = 0, shared_count_ = 0;
+};
+
+std::string cuda_identifier(const std::string& name);
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,148 @@
+// prelude_contraction.hpp: the loop nests behind `contract` and `convolve` on the processors' own arithmetic units. What is
+// summed comes as a description, what happens to the sums as a function.
+#pragma once
+
+#include <string_view>
+
+namespace hyperion::codegen {
+
+inline constexpr std::string_view kCudaContractionPrelude = R"prelude(
+// ---- contractions on FMA units ---------------------------------------------------------------------------------
+
+// How a block shares out its part of the result: kRows x kColumns elements, of which each thread sums kRowGroups x
+// kColumnGroups squares of 4 rows and L columns. Depth is walked in steps of kDepth, through shared memory.
+template <int kRowGroups_, int kColumnGroups_, int kDepth_, int kLanes_>
+struct FmaTile {
+  static constexpr int kRowGroups = kRowGroups_, kColumnGroups = kColumnGroups_, kDepth = kDepth_, kLanes = kLanes_;
+  static constexpr int kThreads = 256;  // 16 x 16
+  static constexpr int kRows = 64 * kRowGroups, kColumns = 16 * kLanes * kColumnGroups;
+};
+
+// The input position that output position o reads at kernel position t, or -1.
+template <int kInput, int kStride, int kDilation, int kInputDilation, int kPadding>
+int source(int o, int t) {
+  const int place = o * kStride + t * kDilation - kPadding;
+  if (place < 0 || place % kInputDilation != 0 || place / kInputDilation >= kInput) return -1;
+  return place / kInputDilation;
+}
+
+template <class Sum>
+bool is_finite(Sum x) {
+  return x - x == 0;
+}
+
+// Problem: Sum, kDepth, and for a block at (row, column)
+//   lhs(buffer, row, k), rhs(buffer, k, column)   the factors; zero where row or column is beyond the end, k is not
+//   kLhsAlongDepth, kRhsAlongDepth                whether neighbours in memory are neighbours in depth
+//   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
+// A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
+// elements are left out one by one.
+// `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
+template <class Problem, class Tile, class Finish>
+void contract_fma(const Problem& problem, int first_row, int first_column, Finish finish) {
+  using Sum = typename Problem::Sum;
+  constexpr int kPad = 4;
+  __shared__ Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
+  __shared__ Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
+  const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
+  Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) sums[g][r][h][l] = 0;
+
+  // Element number i of a tile that this thread moves: neighbours in memory go to neighbouring threads.
+  const auto lhs_place = [&](int i, int& k, int& row) {
+    const int e = i * Tile::kThreads + thread;
+    if constexpr (Problem::kLhsAlongDepth) k = e % Tile::kDepth, row = e / Tile::kDepth;
+    else row = e % Tile::kRows, k = e / Tile::kRows;
+  };
+  const auto rhs_place = [&](int i, int& k, int& column) {
+    const int e = i * Tile::kThreads + thread;
+    if constexpr (Problem::kRhsAlongDepth) k = e % Tile::kDepth, column = e / Tile::kDepth;
+    else column = e % Tile::kColumns, k = e / Tile::kColumns;
+  };
+  Sum next_lhs[kLhsEach], next_rhs[kRhsEach];
+  const auto fetch = [&](int from) {
+    HYP_EACH(i, kLhsEach) {
+      int k, row;
+      lhs_place(i, k, row);
+      next_lhs[i] = from + k < Problem::kDepth ? problem.lhs(first_row + row, from + k) : Sum(0);
+    }
+    HYP_EACH(i, kRhsEach) {
+      int k, column;
+      rhs_place(i, k, column);
+      next_rhs[i] = from + k < Problem::kDepth ? problem.rhs(from + k, first_column + column) : Sum(0);
+    }
+  };
+  const auto keep = [&](int stage) {
+    HYP_EACH(i, kLhsEach) {
+      int k, row;
+      lhs_place(i, k, row);
+      lhs[stage][k][row] = next_lhs[i];
+    }
+    HYP_EACH(i, kRhsEach) {
+      int k, column;
+      rhs_place(i, k, column);
+      rhs[stage][k][column] = next_rhs[i];
+    }
+  };
+  // Whether a number of the tile is not finite; that is known when all threads have kept theirs.
+  const auto wait = [&] {
+    bool is_odd = false;
+    if constexpr (Problem::kHasHoles) {
+      HYP_EACH(i, kRhsEach) is_odd |= !is_finite(next_rhs[i]);
+      return __syncthreads_or(is_odd) != 0;
+    } else {
+      __syncthreads();
+      return false;
+    }
+  };
+  const auto multiply_present = [&](int stage, int from, int k) {
+    if constexpr (Problem::kHasHoles) {
+      HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) {
+        const int row = g * 64 + ty * 4 + r;
+        if (!problem.has(first_row + row, from + k)) continue;
+        HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
+          sums[g][r][h][l] = fma(lhs[stage][k][row], rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l], sums[g][r][h][l]);
+        }
+      }
+    }
+  };
+  const auto multiply = [&](int stage, int k) {
+    Sum a[Tile::kRowGroups][4], b[Tile::kColumnGroups][Tile::kLanes];
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) a[g][r] = lhs[stage][k][g * 64 + ty * 4 + r];
+    HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) b[h][l] = rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l];
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes)
+      sums[g][r][h][l] = fma(a[g][r], b[h][l], sums[g][r][h][l]);
+  };
+
+  if constexpr (Problem::kDepth > 0) {
+    fetch(0);
+    keep(0);
+    bool is_odd = wait();
+    int stage = 0;
+    for (int from = 0; from < Problem::kDepth; from += Tile::kDepth) {
+      const bool has_more = from + Tile::kDepth < Problem::kDepth;
+      if (has_more) fetch(from + Tile::kDepth);
+      if (is_odd) {
+        const int count = has_more || Problem::kDepth % Tile::kDepth == 0 ? Tile::kDepth : Problem::kDepth % Tile::kDepth;
+        for (int k = 0; k < count; ++k) multiply_present(stage, from, k);
+      } else if (has_more || Problem::kDepth % Tile::kDepth == 0) {
+        HYP_EACH(k, Tile::kDepth) multiply(stage, k);
+      } else {
+        // Beyond the end nothing is added: not even zero, which would turn -0 into 0.
+        for (int k = 0; k < Problem::kDepth % Tile::kDepth; ++k) multiply(stage, k);
+      }
+      if (has_more) {
+        keep(stage ^ 1);
+        is_odd = wait();
+      }
+      stage ^= 1;
+    }
+  }
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
+    finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+  }
+}
+)prelude";
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,73 @@
+// Every op on every element type as CUDA kernels, in the order of the interpreter's sums: its bits, on the samples that the
+// CPU's code is tested with. Without a GPU the kernels are verified, printed, and compiled if there is an NVRTC.
+#include <gtest/gtest.h>
+
+#include "ir/interpreter.hpp"
+#include "ir/text/print.hpp"
+#include "tests/cuda/cuda_testing.hpp"
+#include "tests/support/numeric.hpp"
+#include "tests/support/sample_program.hpp"
+
+namespace hyperion {
+namespace {
+
+using testing_support::gpu;
+using testing_support::op_samples;
+using testing_support::OpSample;
+using testing_support::SampleProgram;
+using testing_support::Values;
+
+class CudaOps : public ::testing::TestWithParam<DType> {};
+
+// Up to what this machine can do without a GPU.
+void expect_code(const ir::Module& module, const codegen::DriverOptions& options) {
+  codegen::StageListener listener{.wants_code = testing_support::has_nvrtc()};
+  std::string source;
+  listener.module = [&](codegen::Stage stage, const ir::Module& shown) {
+    Diagnostics defects;
+    if (stage == codegen::Stage::kernels) {
+      EXPECT_TRUE(ir::verify(shown, defects)) << defects.render();
+    }
+  };
+  const std::unique_ptr<ir::Module> copy = module.clone();
+  const auto compiled = codegen::compile(*copy, "samples", options, listener);
+  EXPECT_TRUE(compiled) << compiled.error().text();
+}
+
+void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples) {
+  const SampleProgram program(op, samples);
+  const codegen::DriverOptions options{.target = testing_support::cuda_target(/*bitwise=*/true)};
+  if (gpu() == nullptr) return expect_code(program.module(), options);
+  const auto expected = ir::interpret(program.module(), program.function(), program.arguments());
+  ASSERT_TRUE(expected) << expected.error().text();
+  const auto actual = codegen::run_compiled(program.module(), "samples", program.arguments(), options, *gpu());
+  ASSERT_TRUE(actual) << actual.error().text() << "\n" << ir::print(program.function());
+  for (std::size_t k = 0; k < expected->size(); ++k) {
+    EXPECT_EQ(testing_support::difference((*expected)[k], (*actual)[k]), "") << samples[program.owners()[k]].text();
+  }
+}
+
+TEST_P(CudaOps, MatchInterpreter) {
+  for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
+    for (const Values values : {Values::ordinary, Values::special}) {
+      // Samples that call functions each bring their own module, so they are compiled one by one.
+      const std::vector<OpSample> samples = op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
+      if (samples.empty()) continue;
+      SCOPED_TRACE(std::string(op->name));
+      if (samples[0].module == nullptr) {
+        compare(*op, samples);
+        continue;
+      }
+      for (const OpSample& sample : samples) compare(*op, {sample});
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllTypes, CudaOps,
+                         ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3, DType::f8e5m2,
+                                           DType::i64, DType::i32, DType::i16, DType::i8, DType::u64, DType::u32, DType::u16,
+                                           DType::u8, DType::bool_),
+                         [](const auto& info) { return std::string(dtype_name(info.param)); });
+
+}  // namespace
+}  // namespace hyperion

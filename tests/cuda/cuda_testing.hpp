@@ -1,0 +1,34 @@
+// cuda_testing.hpp: what this machine can do for CUDA: print, compile, or run. Tests go as far as it allows.
+#pragma once
+
+#include <optional>
+
+#include "codegen/driver/run.hpp"
+#include "codegen/driver/target_of.hpp"
+#include "runtime/cuda/nvrtc.hpp"
+
+namespace hyperion::testing_support {
+
+inline bool has_nvrtc() {
+  static const bool found = runtime::cuda::Nvrtc::load().has_value();
+  return found;
+}
+
+// The first GPU; null where there is none.
+inline const codegen::RunSite* gpu() {
+  static const std::optional<codegen::RunSite> site = []() -> std::optional<codegen::RunSite> {
+    auto opened = codegen::RunSite::open("cuda:0");
+    return opened ? std::optional(*std::move(opened)) : std::nullopt;
+  }();
+  return site ? &*site : nullptr;
+}
+
+// Of the GPU here, or of an H200.
+inline codegen::CudaTarget cuda_target(bool bitwise) {
+  codegen::CudaTarget target = *codegen::cuda_target("sm_90a");
+  if (gpu() != nullptr) target = std::get<codegen::CudaTarget>(*codegen::target_of(gpu()->device));
+  target.bitwise = bitwise;
+  return target;
+}
+
+}  // namespace hyperion::testing_support
