@@ -7,6 +7,7 @@
 
 #include "codegen/driver/code_version.hpp"
 #include "codegen/driver/compile.hpp"
+#include "codegen/driver/target_of.hpp"
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
@@ -17,12 +18,6 @@ namespace hyperion::frontend {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Which code runs on a device.
-StatusOr<codegen::CpuTarget> target_of(const runtime::Device& device) {
-  if (device.is_host()) return codegen::host_target();
-  return error_status(Code::unimplemented, format("no code is generated for {}", device.name()));
-}
 
 // Everything process-wide about engines, behind one lock.
 struct EngineState {
@@ -37,9 +32,9 @@ struct EngineState {
   }
 
   // Null when the cache is off.
-  runtime::DiskCache* disk_cache(const codegen::CpuTarget& target) {
+  runtime::DiskCache* disk_cache(const codegen::Target& target) {
     if (!options.use_disk_cache) return nullptr;
-    const std::string producer = codegen::producer(target.key());
+    const std::string producer = codegen::producer(codegen::key(target));
     std::unique_ptr<runtime::DiskCache>& cache = caches[producer];
     if (!cache) cache = std::make_unique<runtime::DiskCache>(runtime::CacheOptions{options.cache_folder, producer});
     return cache.get();
@@ -177,7 +172,7 @@ std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash12
 StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function,
                                                     const runtime::Device& device) {
   codegen::DriverOptions options;
-  HYP_TRY(options.target, target_of(device));
+  HYP_TRY(options.target, codegen::target_of(device));
   options.threads = device.threads();
   options.fast = engine_options().fast;
   runtime::DiskCache* cache;
