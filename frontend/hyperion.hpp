@@ -19,5 +19,6 @@
 #include "frontend/optim/schedules.hpp"
 #include "frontend/random.hpp"
 #include "frontend/tensor.hpp"
+#include "frontend/tensor_batches.hpp"
 #include "frontend/transforms.hpp"
 #include "frontend/tree.hpp"
