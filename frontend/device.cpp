@@ -30,12 +30,12 @@ std::atomic<std::uint64_t> of_process{kUnset};
 
 std::uint64_t packed(Device device) { return std::bit_cast<std::uint32_t>(device); }
 
-Device from_environment(std::source_location where) {
+Device from_environment() {
   const char* name = std::getenv(kVariable);
   if (name == nullptr || *name == '\0') return {};
   StatusOr<Device> device = Device::parse(name);
   if (device) return *device;
-  frontend::raise(frontend::user_line(where), "device.name", format("{}: {}", kVariable, device.error().message),
+  frontend::raise(Location(), "device.name", format("{}: {}", kVariable, device.error().message),
                   device.error().advice);
 }
 
@@ -72,12 +72,12 @@ std::string Device::name() const { return format("{}:{}", kind(), ordinal()); }
 
 std::ostream& operator<<(std::ostream& out, Device device) { return out << device.name(); }
 
-Device default_device(std::source_location where) {
+Device default_device() {
   if (of_thread.is_set) return of_thread.device;
   std::uint64_t device = of_process.load(std::memory_order_relaxed);
   if (device == kUnset) {
     // Another thread may have set it meanwhile: then that one stands.
-    const std::uint64_t found = packed(from_environment(where));
+    const std::uint64_t found = packed(from_environment());
     if (of_process.compare_exchange_strong(device, found)) device = found;
   }
   return std::bit_cast<Device>(static_cast<std::uint32_t>(device));

@@ -8,8 +8,8 @@
 // was made. What is computed from placed tensors is computed where they are, and stays there; operands on two devices
 // are an error that names both. What is computed from the program's own numbers alone (2.0, zeros, arange, eye) is
 // *free*: it meets tensors of any device, and has the default device as its own only for when somebody reads it by
-// itself. jit, grad and the other transforms run where their arguments are. Reading a value (item, to_vector, text,
-// bytes) copies it to the host.
+// itself. jit, grad and the other transforms run where their arguments are, and there is the default device of data
+// that the function makes. Reading a value (item, to_vector, text, bytes) copies it to the host.
 //
 // The default device is that of the thread's innermost ScopedDevice; without one, what set_default_device() named;
 // without that, what the environment variable HYPERION_DEVICE names; else cpu.
@@ -54,7 +54,8 @@ class Device {
 
 std::ostream& operator<<(std::ostream& out, Device device);
 
-Device default_device(std::source_location where = std::source_location::current());
+// Raises [device.name] when HYPERION_DEVICE is asked and names none.
+Device default_device();
 // Raises, and changes nothing, when there is no such device or it cannot be used, saying why.
 void set_default_device(Device device, std::source_location where = std::source_location::current());
 

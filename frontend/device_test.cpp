@@ -235,7 +235,9 @@ TEST_F(DeviceTest, CompiledFunctionsRunWhereTheirArgumentsAre) {
   const auto f = jit([](const Tensor& x) { return x * 2.0 + arange(2, DType::f32); });
   const Tensor x = tensor({1.0, 2.0});
   const Tensor here = f(x), there = f(x.to(gpu_)), far = f(x.to(other_gpu_));
-  EXPECT_EQ(f.trace_count(), 1u);
+  EXPECT_EQ(f.trace_count(), 3u);
+  f(x.to(gpu_));
+  EXPECT_EQ(f.trace_count(), 3u);
   EXPECT_EQ(here.device(), kHost);
   EXPECT_EQ(there.device(), gpu_);
   EXPECT_EQ(there.ref().value()->buffer().device().name(), "cuda:0");
@@ -256,6 +258,16 @@ TEST_F(DeviceTest, CapturesAreOnTheDeviceOfTheArguments) {
   const auto g = jit([&](const Tensor& x) { return x + z; });
   EXPECT_EQ(g(on_gpu({1, 2})).to_vector<float>(), (Floats{2, 3}));
   EXPECT_EQ(g(tensor({1.0, 2.0})).to_vector<float>(), (Floats{2, 3}));
+}
+
+TEST_F(DeviceTest, DataMadeInsideIsWhereTheArgumentsAre) {
+  const auto f = jit([](const Tensor& x) { return x + tensor({1.0, 2.0}); });
+  for (const Device& device : {kHost, gpu_, other_gpu_}) {
+    EXPECT_EQ(f(ones({2}).to(device)).to_vector<float>(), (Floats{2, 3}));
+  }
+  const auto loss = [](const Tensor& x) { return sum(x * tensor({1.0, 2.0})); };
+  EXPECT_EQ(grad(loss)(on_gpu({1, 1})).to_vector<float>(), (Floats{1, 2}));
+  EXPECT_EQ(default_device(), kHost);
 }
 
 TEST_F(DeviceTest, NothingMovesInsideATracedFunction) {

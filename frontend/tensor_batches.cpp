@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "frontend/device.hpp"
 #include "frontend/ops/creation.hpp"
@@ -38,25 +39,22 @@ class TensorBatches::Impl {
     changed_.notify_all();
   }
 
-  const TensorBatch& next() {
-    current_ = {};  // first, so that the memory is there for the one after the next
-    if (!thread_.joinable()) return current_ = make();
+  TensorBatch next() {
+    if (!thread_.joinable()) return make();
     std::unique_lock lock(mutex_);
-    take(lock);
-    // What a loop needs is allocated when its first batch is there.
-    if (is_first_) changed_.wait(lock, [this] { return finished_ || failure_; });
-    is_first_ = false;
-    return current_;
+    wait_for_one(lock);
+    if (!finished_) std::rethrow_exception(failure_);
+    TensorBatch batch = *std::exchange(finished_, std::nullopt);
+    changed_.notify_all();
+    if (std::exchange(is_first_, false)) wait_for_one(lock);
+    return batch;
   }
 
   std::int64_t batches_per_epoch() const { return loader_->batches_per_epoch(); }
 
  private:
-  void take(std::unique_lock<std::mutex>& lock) {
+  void wait_for_one(std::unique_lock<std::mutex>& lock) {
     changed_.wait(lock, [this] { return finished_ || failure_; });
-    if (!finished_) std::rethrow_exception(failure_);
-    current_ = *std::exchange(finished_, std::nullopt);
-    changed_.notify_all();
   }
 
   TensorBatch make() {
@@ -86,7 +84,6 @@ class TensorBatches::Impl {
   const std::vector<std::int64_t> dims_;
   const Device device_;
   const std::unique_ptr<BatchLoader> loader_;
-  TensorBatch current_;
   bool is_first_ = true;
 
   std::mutex mutex_;  // guards what follows
@@ -105,7 +102,7 @@ std::unique_ptr<TensorBatches> TensorBatches::create(const LabelledImages& set, 
   return std::unique_ptr<TensorBatches>(new TensorBatches(std::make_unique<Impl>(set, options, start)));
 }
 
-const TensorBatch& TensorBatches::next() { return impl_->next(); }
+TensorBatch TensorBatches::next() { return impl_->next(); }
 std::int64_t TensorBatches::batches_per_epoch() const { return impl_->batches_per_epoch(); }
 
 }  // namespace hyperion::data

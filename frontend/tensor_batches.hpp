@@ -2,14 +2,15 @@
 //
 //   const auto batches = data::TensorBatches::create(dataset.train, options);
 //   while (training) {
-//     const data::TensorBatch& batch = batches->next();
+//     const data::TensorBatch batch = batches->next();
 //     step(batch.images, batch.labels);
 //   }
 //
 // A thread of its own shuffles, normalises and copies the next batch to the device while the current one is in use; with
 // `prefetch = false`, next() does that itself. The order is BatchLoader's, and so is the state to save: {seed, epoch,
-// position}. Two batches exist at any time, so once next() has returned, its caller's loop makes the device ask for no more
-// memory. Errors are thrown as hyperion::Error. Thread safety: one caller at a time.
+// position}. A caller that lets a batch go before it asks for the next has two at a time, and both exist when next()
+// has returned once: no later batch makes the device ask for memory. Errors are thrown as hyperion::Error. Thread
+// safety: one caller at a time.
 #pragma once
 
 #include <memory>
@@ -34,8 +35,7 @@ class TensorBatches {
                                                BatchPosition start = {});
   ~TensorBatches();
 
-  // The next batch; the previous one is let go, and with it its memory unless its tensors were kept.
-  const TensorBatch& next();
+  TensorBatch next();
   std::int64_t batches_per_epoch() const;
 
  private:

@@ -25,7 +25,7 @@ void expect_the_loaders_batches(const BatchOptions& options, Device device) {
   EXPECT_EQ(batches->batches_per_epoch(), 3);
   for (int k = 0; k < 7; ++k) {
     const Batch& expected = loader->next();
-    const TensorBatch& batch = batches->next();
+    const TensorBatch batch = batches->next();
     EXPECT_EQ(batch.images.device(), device);
     EXPECT_EQ(batch.images.shape(), (Shape{expected.size, 28, 28}));
     EXPECT_EQ(batch.images.to_vector<float>(), Floats(expected.images.begin(), expected.images.end()));

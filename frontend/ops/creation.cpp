@@ -125,7 +125,7 @@ Tensor from_bytes(DType dtype, Shape shape, std::span<const std::byte> bytes, Wh
                     format("{} needs {} elements, got {}", type.text(), type.element_count(),
                            bytes.size() / byte_size(dtype)));
   }
-  const Device device = default_device(where);
+  const Device device = default_device();
   auto array = frontend::make_array(type, bytes, device);
   if (!array) frontend::raise(place, array.error());
   return Tensor(frontend::data_node(*std::move(array), type, device));

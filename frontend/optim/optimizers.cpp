@@ -71,10 +71,6 @@ Item AdamW::step(const Item& item, const Tensor& gradient, const Progress& progr
   return adam(p, item, gradient, progress, beta1, beta2, epsilon, amsgrad);
 }
 
-Device device_of(const std::vector<Tensor>& parameters) {
-  return parameters.empty() ? default_device() : parameters[0].device();
-}
-
 Tensor global_norm(const std::vector<Tensor>& gradients) {
   Tensor total = zeros({});
   for (const Tensor& g : gradients) total = total + sum(square(g.to(DType::f32)));
