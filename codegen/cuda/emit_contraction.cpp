@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "codegen/cuda/kernel_translator.hpp"
+#include "codegen/cuda/schedule_table.hpp"
+#include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -36,30 +38,63 @@ class ContractionEmitter {
   StatusOr<CudaKernelText> emit() {
     std::vector<std::string> parameters;
     for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    const std::optional<TensorProblem> tensors = tensor_problem();
+    CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters) : with_fma(parameters);
+    if (!translator_.refused().empty()) return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
+    for (std::uint32_t k = 0; k < kernel_.parameters().size(); ++k) out.entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+    return out;
+  }
+
+ private:
+  // None for what the tensor cores have no form for: convolutions, several axes of batches.
+  std::optional<TensorProblem> tensor_problem() const {
+    if (!op_.is("contract")) return std::nullopt;
+    const ir::Attributes& a = op_.attributes;
+    if (a.integers("batch").size() > 1 || lanes_ != 4) return std::nullopt;
+    const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
+    const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
+    return TensorProblem{
+        .dtype = dtype(op_.operands[0]),
+        .batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
+        .rows = a.integer("rows"),
+        .columns = a.integer("columns"),
+        .depth = a.integer("depth"),
+        .lhs = {.buffer = buffer(0), .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"), .batch = first(a.integers("lhs_batch"))},
+        .rhs = {.buffer = buffer(1), .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"), .batch = first(a.integers("rhs_batch"))},
+        .may_round = target_.tf32};
+  }
+
+  CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
+    batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
+    const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
+    const TensorSchedule schedule = choose_schedule(problem, target_);
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
+    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
+    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
+                      parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
+    out.entry = {.name = identifier, .shape = parts.shape, .parameters = parts.maps};
+    return out;
+  }
+
+  CudaKernelText with_fma(const std::vector<std::string>& parameters) {
     const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
-    const bool is_dot = op_.is("contract");
-    const std::string problem = is_dot ? contraction(sum) : convolution(sum);
+    const std::string problem = op_.is("contract") ? contraction(sum) : convolution(sum);
     // Values that do not depend on the sums stand in front.
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
     const TileShape tile = choose_tile(batches_, rows_, columns_, lanes_, target_);
     const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes_);
     const int height = 64 * tile.row_groups, width = 16 * lanes_ * tile.column_groups;
     const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
-    const std::string body = finish();
-    if (!translator_.refused().empty()) return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
-
-    CudaKernelText out;
-    const std::string identifier = cuda_identifier(kernel_.name);
-    out.text = format("\nnamespace {} {{\n{}}}\n", identifier + "_problem", problem);
-    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}", identifier,
-                       fmt::join(parameters, ", "), before);
+    const std::string body = finish(2), identifier = cuda_identifier(kernel_.name);
+    CudaKernelText out{.schedule = format("{}x{} by FMA", height, width), .uses = CudaKernelText::Uses::contractions};
+    out.text = format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
+    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}", identifier, fmt::join(parameters, ", "), before);
     out.text += "  constexpr int thread = 0;\n";
     // Blocks that run together share rows of both factors: eight block rows at a time.
-    out.text += format("  const int batch_{0} = static_cast<int>(blockIdx.x) / {1}, place = static_cast<int>(blockIdx.x) % {1};\n",
-                       "", down * across);
-    out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", 8 * across, down);
-    out.text += format("  const int first_row = (band * 8 + place % {} % high) * {}, first_column = place % {} / high * {};\n",
-                       8 * across, height, 8 * across, width);
+    out.text += format("  const int batch_ = static_cast<int>(blockIdx.x) / {0}, place = static_cast<int>(blockIdx.x) % {0};\n", std::max<std::int64_t>(down * across, 1));
+    out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", std::max<std::int64_t>(8 * across, 1), down);
+    out.text += format("  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n",
+                       std::max<std::int64_t>(8 * across, 1), height, width);
     out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
                        translator_.name(op_.operands[1]));
     out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
@@ -67,11 +102,9 @@ class ContractionEmitter {
                        identifier, tile_type, sum, lanes_, rows_, columns_, body);
     out.entry.name = identifier;
     out.entry.shape = {.grid = {static_cast<unsigned>(batches_ * down * across)}, .block = {256}};
-    for (std::uint32_t k = 0; k < kernel_.parameters().size(); ++k) out.entry.parameters.push_back(runtime::cuda::BufferParameter{k});
     return out;
   }
 
- private:
   DType dtype(ValueId id) const { return kernel_.type(id).dtype(); }
 
   static std::string batch_offset(const Integers& extents, const Integers& strides) {
@@ -143,10 +176,12 @@ class ContractionEmitter {
   }
 
   // The body, or the store of the sums where there is none.
-  std::string finish() {
+  std::string finish(std::size_t depth) {
     const bool is_dot = op_.is("contract");
     std::string batch = "batch_", row = "at_row", column = "at_column", out;
-    out = format("    const int valid = {} - at_column;\n", columns_);
+    // Every vector is whole where the columns are a multiple of it.
+    const bool is_whole = columns_ % lanes_ == 0;
+    if (!is_whole) out = format("    const int valid = {} - at_column;\n", columns_);
     if (!is_dot) {
       const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
       out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n", w[0], extents[3]);
@@ -161,15 +196,15 @@ class ContractionEmitter {
         out += format("    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + at_column * {}ll, stride = {};\n",
                       h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
-      return out + format("    HYP_EACH(i, {}) if (i < valid) {}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, translator_.name(to),
-                          cpp_type(dtype(to)));
+      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, is_whole ? "" : "if (i < valid) ",
+                          translator_.name(to), cpp_type(dtype(to)));
     }
     const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
     translator_.define_name(arguments[0], "sums");
     translator_.define_name(arguments[1], batch);
     translator_.define_name(arguments[2], row);
     translator_.define_name(arguments[3], column);
-    return out + translator_.translate_body(op_.blocks[0], "valid", 2);
+    return out + translator_.translate_body(op_.blocks[0], is_whole ? "" : "valid", depth);
   }
 
   const ir::Function& kernel_;

@@ -22,7 +22,12 @@
 namespace hyperion::codegen {
 
 struct CudaKernelText {
+  // Which part of the prelude it needs besides the first.
+  enum class Uses : std::uint8_t { nothing, contractions, tensor_cores };
+
   std::string text;
+  std::string schedule;  // of a contraction, for dumps
+  Uses uses = Uses::nothing;
   runtime::cuda::KernelEntry entry;
 };
 

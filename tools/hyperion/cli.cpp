@@ -87,6 +87,24 @@ void add_eval(CLI::App& tool, EvalOptions& options, std::string& task) {
   app.callback([&options] { evaluate(options); });
 }
 
+void add_tune(CLI::App& tool, TuneCommandOptions& options) {
+  CLI::App& app = *tool.add_subcommand("tune", "measure how matrix products run on a GPU's tensor cores");
+  app.add_option("shapes", options.shapes, "ROWSxCOLUMNSxDEPTH; one number is a cube")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "bf16, f16, or f32, which is rounded to tf32")
+      ->check(CLI::IsMember({"bf16", "f16", "f32"}))
+      ->capture_default_str();
+  app.add_option("--layout", options.layouts, "of the factors, each N (as in x @ w) or T (transposed)")
+      ->check(CLI::IsMember({"NN", "NT", "TN", "TT"}))
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--candidates", options.candidates, "schedules to measure, the likeliest first")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "for each candidate")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--device", options.device)->capture_default_str();
+  app.callback([&options] { tune_products(options); });
+}
+
 void add_cache(CLI::App& tool) {
   CLI::App& app = *tool.add_subcommand("cache", "compiled code kept between runs");
   app.require_subcommand(1);
@@ -103,10 +121,12 @@ int run_hyperion(int argc, char** argv) {
   app.set_version_flag("--version", version_text());
   TrainOptions train_options;
   EvalOptions eval_options;
+  TuneCommandOptions tune_options;
   std::string task;
   add_train(app, train_options, task);
   add_eval(app, eval_options, task);
   app.add_subcommand("devices", "what this machine computes with")->callback(list_devices);
+  add_tune(app, tune_options);
   add_cache(app);
   app.add_subcommand("version", "the version of this program")->callback(print_version);
   try {

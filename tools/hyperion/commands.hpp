@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace hyperion::tools {
 
@@ -36,7 +37,17 @@ struct EvalOptions {
   std::int64_t limit = 0;
 };
 
+struct TuneCommandOptions {
+  std::string device = "cuda:0";
+  std::string dtype = "bf16";
+  std::vector<std::string> shapes = {"4096"};     // "4096x4096x1024" is rows, columns, depth; one number: a cube
+  std::vector<std::string> layouts = {"NN"};
+  int candidates = 10;
+  double seconds = 0.03;  // for each candidate
+};
+
 void train(const TrainOptions& options);
+void tune_products(const TuneCommandOptions& options);
 void evaluate(const EvalOptions& options);
 void list_devices();
 void list_cache();
