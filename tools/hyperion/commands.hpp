@@ -18,6 +18,7 @@ struct TrainOptions {
   std::int64_t batch = 128;
   std::optional<double> learning_rate;  // absent: the model's own
   std::uint64_t seed = 0;
+  std::string device;                 // "cuda:1"; empty: the default one
   int threads = 0;                    // 0: one for each core
   std::string checkpoint;             // a folder; empty: none is kept
   std::int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
@@ -31,6 +32,7 @@ struct TrainOptions {
 struct EvalOptions {
   std::string data;  // empty: what the checkpoint was trained on
   std::string checkpoint;
+  std::string device;
   int threads = 0;
   std::int64_t limit = 0;
 };
