@@ -34,6 +34,7 @@ class CudaBackend final : public Backend {
   CodeLoader* code_loader() override { return code_loader_.get(); }
   std::string description() const override { return describe(context_->properties()); }
   const DeviceProperties& properties() const { return context_->properties(); }
+  Stream& stream() const { return *stream_; }
 
  private:
   CudaBackend(std::shared_ptr<Context> context, std::unique_ptr<Stream> stream,
@@ -95,6 +96,11 @@ StatusOr<Device> make_device(std::shared_ptr<Context> context, std::uint64_t mem
 const DeviceProperties* properties_of(const Device& device) {
   const auto* backend = dynamic_cast<const CudaBackend*>(&device.backend());
   return backend == nullptr ? nullptr : &backend->properties();
+}
+
+Stream* stream_of(const Device& device) {
+  const auto* backend = dynamic_cast<const CudaBackend*>(&device.backend());
+  return backend == nullptr ? nullptr : &backend->stream();
 }
 
 }  // namespace hyperion::runtime::cuda

@@ -8,6 +8,7 @@
 
 #include "ir/support/status.hpp"
 #include "runtime/cuda/context.hpp"
+#include "runtime/cuda/stream.hpp"
 #include "runtime/device.hpp"
 
 namespace hyperion::runtime::cuda {
@@ -27,5 +28,7 @@ StatusOr<Device> make_device(std::shared_ptr<Context> context, std::uint64_t mem
 
 // Of a device made above; null for any other.
 const DeviceProperties* properties_of(const Device& device);
+// That everything of the device is ordered by: for whoever times its work.
+Stream* stream_of(const Device& device);
 
 }  // namespace hyperion::runtime::cuda

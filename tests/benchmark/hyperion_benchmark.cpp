@@ -2,30 +2,30 @@
 // it.
 //
 //   hyperion_benchmark [--json FILE] [--markdown FILE] [--only SUITE]... [--threads N]... [--quick]
+//   hyperion_benchmark --device cuda [--json FILE] [--markdown FILE] [--only SUITE]... [--filter TEXT]
+//                      [--budget SECONDS] [--peers FILE]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "frontend/engine.hpp"
+#include "tests/benchmark/cuda/gpu_benchmark.hpp"
+#include "tests/benchmark/cuda/serve.hpp"
 #include "tests/benchmark/suites/suites.hpp"
 
 namespace hyperion::benchmark {
-
-Tensor noise(Shape shape, std::uint64_t seed) {
-  Tensor x = random::uniform(random::key(seed), std::move(shape), -1, 1);
-  x.eval();
-  return x;
-}
-
-std::vector<float> host(const Tensor& x) { return x.to_vector<float>(); }
 
 namespace {
 
 constexpr const char* kUsage =
     "usage: hyperion_benchmark [--json FILE] [--markdown FILE] [--only SUITE]... [--threads N]... "
     "[--quick]\n"
-    "suites: matmul bandwidth convolution maths training latency\n";
+    "suites: matmul bandwidth convolution maths training latency\n"
+    "       hyperion_benchmark --device cuda[:N] [--json FILE] [--markdown FILE] [--only SUITE]... [--filter TEXT] "
+    "[--budget SECONDS] [--peers FILE]\n"
+    "suites: memory gemm convolution training latency; --filter: a part of 'suite name shape dtype'\n"
+    "       hyperion_benchmark --list-gpu | --compile-gpu ARCHITECTURE [FILTER]    needs no GPU\n";
 
 struct Suite {
   const char* name;
@@ -112,19 +112,63 @@ int run(const Options& options) {
   return all_written ? 0 : 1;
 }
 
+// ---- on a GPU
+
+bool parse(int argc, char** argv, GpuOptions& options) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string word = argv[i], value = argv[i + 1];
+    if (word == "--device") {
+      options.device = value;
+    } else if (word == "--json") {
+      options.json = value;
+    } else if (word == "--markdown") {
+      options.markdown = value;
+    } else if (word == "--only") {
+      options.suites.push_back(value);
+    } else if (word == "--filter") {
+      options.filter = value;
+    } else if (word == "--budget" && std::atof(value.c_str()) > 0) {
+      options.budget_seconds = std::atof(value.c_str());
+    } else if (word == "--peers") {
+      options.peers = value;
+    } else {
+      return false;
+    }
+  }
+  return argc % 2 == 1;
+}
+
+bool is_for_gpu(int argc, char** argv) {
+  const auto* const device = std::find(argv + 1, argv + argc, std::string_view("--device"));
+  return device < argv + argc - 1 && std::string_view(device[1]).starts_with("cuda");
+}
+
+int usage() {
+  std::fputs(kUsage, stderr);
+  return 2;
+}
+
 }  // namespace
+
+int dispatch(int argc, char** argv) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (argc == 4 && first == kFirstStep) return run_first_step(argv[2], argv[3]);
+  if (argc == 3 && first == "--serve-gpu") return serve_gpu(argv[2]);
+  if (argc == 2 && first == "--list-gpu") return list_gpu_cases();
+  if (argc >= 3 && first == "--compile-gpu") return compile_cases(argv[2], argc > 3 ? argv[3] : "");
+  if (is_for_gpu(argc, argv)) {
+    GpuOptions options;
+    return parse(argc, argv, options) ? run_gpu_benchmark(options) : usage();
+  }
+  Options options;
+  return parse(argc, argv, options) ? run(options) : usage();
+}
+
 }  // namespace hyperion::benchmark
 
 int main(int argc, char** argv) {
-  using namespace hyperion::benchmark;
   try {
-    if (argc == 4 && argv[1] == std::string(kFirstStep)) return run_first_step(argv[2], argv[3]);
-    Options options;
-    if (!parse(argc, argv, options)) {
-      std::fputs(kUsage, stderr);
-      return 2;
-    }
-    return run(options);
+    return hyperion::benchmark::dispatch(argc, argv);
   } catch (const hyperion::Error& error) {
     std::fprintf(stderr, "hyperion_benchmark: %s\n", error.what());
     return 1;

@@ -10,6 +10,7 @@
 
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/json.hpp"
 
 namespace hyperion::benchmark {
 namespace {
@@ -50,12 +51,13 @@ std::string number_or_dash(const std::optional<double>& value, int digits) {
 }
 
 std::string json_row(const Row& row) {
-  return format(
-      R"({{"suite": "{}", "name": "{}", "shape": "{}", "dtype": "{}", "device": "{}", )"
-      R"("threads": {}, "median": {:.6g}, "unit": "{}", "peer": "{}", "peer_median": {}, )"
-      R"("ratio": {}}})",
-      row.suite, row.name, row.shape, row.dtype, row.device, row.threads, row.median, row.unit,
-      row.peer, number_or_null(row.peer_median), number_or_null(row.ratio()));
+  const std::optional<double> median = row.failure.empty() ? std::optional(row.median) : std::nullopt;
+  return format(R"({{"suite": {}, "name": {}, "shape": {}, "dtype": {}, "device": {}, "threads": {}, )"
+                R"("median": {}, "unit": {}, "peer": {}, "peer_median": {}, "ratio": {}{}}})",
+                json_string(row.suite), json_string(row.name), json_string(row.shape), json_string(row.dtype),
+                json_string(row.device), row.threads, number_or_null(median), json_string(row.unit),
+                json_string(row.peer), number_or_null(row.peer_median), number_or_null(row.ratio()),
+                row.failure.empty() ? "" : ", \"failure\": " + json_string(row.failure));
 }
 
 }  // namespace
@@ -113,14 +115,16 @@ void Report::add(Row row) {
   rows_.push_back(std::move(row));
 }
 
-StatusOr<> Report::write_json(const std::string& path) const {
+StatusOr<> write_json(const std::vector<Row>& rows, const std::string& path) {
   std::string text = "[\n";
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    text += "  " + json_row(rows_[i]) + (i + 1 < rows_.size() ? ",\n" : "\n");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    text += "  " + json_row(rows[i]) + (i + 1 < rows.size() ? ",\n" : "\n");
   }
   text += "]\n";
   return write_file_atomically(path, std::as_bytes(std::span(text)));
 }
+
+StatusOr<> Report::write_json(const std::string& path) const { return benchmark::write_json(rows_, path); }
 
 StatusOr<> Report::write_markdown(const std::string& path, const std::string& machine) const {
   std::string text = "Machine: " + machine + ".\n";

@@ -58,16 +58,20 @@ struct Row {
   std::string unit;   // "GFLOP/s", "GB/s": more is better; "ms", "ns", "ulp": less is
   std::string peer;   // "oneDNN 2.6.3"; "peer absent" when there is none here
   std::optional<double> peer_median;
+  std::string failure;  // why there is no figure of ours; empty when there is one
 
   // Above 1: Hyperion is faster. Nothing without a peer.
   std::optional<double> ratio() const;
 };
 
+// One array of objects with the fields of Row and `ratio`; absent figures are null, and `failure` is
+// there only when it says something. Atomic.
+StatusOr<> write_json(const std::vector<Row>& rows, const std::string& path);
+
 class Report {
  public:
   // Prints the row under a heading that is repeated when the suite changes.
   void add(Row row);
-  // One array of objects with the fields of Row and `ratio`; absent figures are null. Atomic.
   StatusOr<> write_json(const std::string& path) const;
   // The tables of docs/performance/cpu.md: one for each suite and number of threads, after a line
   // that names the machine. Atomic.

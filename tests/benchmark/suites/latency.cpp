@@ -54,27 +54,6 @@ void recording_row(Session& s) {
 // ---- the first training step
 // ----------------------------------------------------------------------
 
-// Runs this executable as a child that takes one training step, and returns what it printed.
-double first_step_ms(const std::string& model, const std::string& cache_folder) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return 0;
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string words[] = {"/proc/self/exe", kFirstStep, model, cache_folder};
-  char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-  pid_t pid = -1;
-  const int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  std::FILE* from = fdopen(ends[0], "r");
-  double ms = 0;
-  if (error != 0 || std::fscanf(from, "%lf", &ms) != 1) ms = 0;
-  std::fclose(from);
-  if (pid > 0) waitpid(pid, nullptr, 0);
-  return ms;
-}
-
 void first_step_rows(Session& s) {
   const int repetitions = s.quick ? 3 : 7;
   std::string folder = (std::filesystem::temp_directory_path() / "hyperion_bench_XXXXXX").string();
@@ -191,6 +170,26 @@ void graph_rows(Session& s, const std::string& name, Graph graph) {
 }
 
 }  // namespace
+
+double first_step_ms(const std::string& model, const std::string& cache_folder) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return 0;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  std::string words[] = {"/proc/self/exe", kFirstStep, model, cache_folder};
+  char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  pid_t pid = -1;
+  const int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  std::FILE* from = fdopen(ends[0], "r");
+  double ms = 0;
+  if (error != 0 || std::fscanf(from, "%lf", &ms) != 1) ms = 0;
+  std::fclose(from);
+  if (pid > 0) waitpid(pid, nullptr, 0);
+  return ms;
+}
 
 int run_first_step(const std::string& model, const std::string& cache_folder) {
   frontend::set_engine({.cache_folder = cache_folder});

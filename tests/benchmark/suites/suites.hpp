@@ -37,13 +37,14 @@ Tensor noise(Shape shape, std::uint64_t seed);
 std::vector<float> host(const Tensor& x);
 
 // One training step of a classifier at batch 128, as training_step_peer.py takes it: `model` is
-// "mlp" or "cnn", the images are one fixed batch. Returns the loss. Construction makes the
-// parameters; it records and compiles nothing of the step.
+// "mlp" or "cnn", the images are one fixed batch. Construction makes the parameters; it records and
+// compiles nothing of the step.
 class TrainingStep {
  public:
   explicit TrainingStep(const std::string& model);
   ~TrainingStep();
-  float run();
+  float run();     // returns the loss
+  void advance();  // the same without reading the loss, so that a GPU is not waited for
 
  private:
   struct Model;
@@ -53,6 +54,8 @@ class TrainingStep {
 // What a child process of the latency suite does: prints how many milliseconds passed between the
 // first op of the first training step of `model` and its loss.
 int run_first_step(const std::string& model, const std::string& cache_folder);
+// That number, from a child process; 0 when it failed.
+double first_step_ms(const std::string& model, const std::string& cache_folder);
 // The option that makes this executable such a child: --first-step MODEL FOLDER.
 inline constexpr const char* kFirstStep = "--first-step";
 

@@ -27,7 +27,7 @@ Tensor host_noise(const Shape& shape, float scale) {
 }
 
 template <class Network>
-std::function<float()> make_step() {
+std::function<Tensor()> make_step() {
   struct State {
     Network network;
     optim::State<Network> optimizer;
@@ -53,20 +53,21 @@ std::function<float()> make_step() {
     network = {};  // the step takes over the parameters' memory
     auto [next, loss] = compiled(std::exchange(*state, {}), images, classes);
     state = next;
-    return loss.template item<float>();
+    return loss;
   };
 }
 
 }  // namespace
 
 struct TrainingStep::Model {
-  std::function<float()> step;
+  std::function<Tensor()> step;  // gives the loss
 };
 
 TrainingStep::TrainingStep(const std::string& model)
     : model_(new Model{model == "mlp" ? make_step<tools::Mlp>() : make_step<tools::Cnn>()}) {}
 TrainingStep::~TrainingStep() = default;
-float TrainingStep::run() { return model_->step(); }
+float TrainingStep::run() { return model_->step().item<float>(); }
+void TrainingStep::advance() { model_->step(); }
 
 void training_rows(Session& s) {
   for (const std::string model : {"mlp", "cnn"}) {

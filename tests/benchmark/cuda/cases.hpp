@@ -1,0 +1,83 @@
+// cases.hpp: what is measured on a GPU: programs of the frontend, each with its inputs, how much work
+// it is, and what some elements of its results must be.
+//
+// A case is known by suite, name, shape and dtype; peers.py knows its peers under the same words.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/support/status.hpp"
+#include "tests/benchmark/cuda/noise.hpp"
+
+namespace hyperion::benchmark {
+
+using GpuProgram = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+class Gpu;
+
+// Work that is put on a GPU again and again.
+class GpuRun {
+ public:
+  virtual ~GpuRun() = default;
+  virtual StatusOr<> start() = 0;  // returns before the work is done
+  // Waits for all work of this run that is not ordered by the Gpu's stream.
+  virtual StatusOr<> finish() { return {}; }
+};
+
+// How one sample is taken.
+enum class Clock : std::uint8_t {
+  device,  // between events around one call, after the second-level cache was overwritten
+  wall,    // calls back to back, from the first until the GPU is done with the last, by count
+  once,    // the case takes its own time, of something that happens once
+};
+std::string_view clock_name(Clock clock);
+
+struct Expected {
+  double value = 0;
+  double tolerance = 0;
+};
+// Element `index` (row-major) of result `output`; nothing where checking it would cost too much.
+using Reference = std::function<std::optional<Expected>(int output, std::int64_t index)>;
+
+struct Case {
+  std::string suite;
+  std::string name;
+  std::string shape;
+  std::string dtype;
+  std::string unit;  // "TB/s", "TFLOP/s": of `work`; "us", "ms": of time
+  double work = 0;   // bytes or FLOP of one call
+  Clock clock = Clock::device;
+  std::vector<Input> inputs;
+  GpuProgram program;
+  bool fast = false;  // the policy that allows tf32
+  Reference reference;
+  // Instead of a program: any other work; for Clock::once, something that takes its own time in seconds.
+  std::function<StatusOr<std::unique_ptr<GpuRun>>(Gpu&)> make;
+  std::function<StatusOr<double>(Gpu&)> sample;
+
+  std::string key() const;  // the four words, tabs between
+  double figure(double seconds) const;
+};
+
+// Element `index` of input `number` of a case.
+using HostElement = std::function<double(int number, std::int64_t index)>;
+HostElement host_elements(std::vector<Input> inputs);
+
+// How far a result in this dtype may be from the true value, relative to what was added up. Peers
+// round intermediate values or not; a wrong kernel is off by far more.
+double rounding(DType dtype);
+
+std::vector<Case> machine_cases();      // what the GPU's copy reaches: the yardstick of everything below
+std::vector<Case> memory_cases();       // what memory bounds: maps, rows, columns, transposition
+std::vector<Case> gemm_cases();         // products in all layouts
+std::vector<Case> convolution_cases();
+std::vector<Case> training_cases();     // cross entropy, AdamW, embeddings, steps
+std::vector<Case> latency_cases();      // compiling and launching
+std::vector<Case> all_cases();
+
+}  // namespace hyperion::benchmark
