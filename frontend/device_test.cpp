@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 
@@ -161,6 +162,18 @@ TEST_F(DeviceTest, MissingDevicesAreNamedWhereTheyAreWanted) {
   EXPECT_EQ(error, "frontend/device_test.cpp:<line>: not_found: there is no cpu:3, only cpu:0");
 }
 
+TEST_F(DeviceTest, AMissingCompilerIsNamedWhereAValueIsWanted) {
+  const frontend::ScopedEngine engine({.kind = frontend::EngineKind::compiled, .use_disk_cache = false});
+  const char* const before = std::getenv("HYPERION_NVRTC");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("HYPERION_NVRTC", "/nowhere/libnvrtc.so", 1);
+  const Tensor y = on_gpu({1, 2}) * 3.0;
+  const std::string error = error_of([&] { y.eval(); }, __LINE__);
+  before == nullptr ? unsetenv("HYPERION_NVRTC") : setenv("HYPERION_NVRTC", kept.c_str(), 1);
+  EXPECT_TRUE(error.starts_with("frontend/device_test.cpp:<line>: unavailable: ")) << error;
+  EXPECT_NE(error.find("[cuda.no_nvrtc]"), std::string::npos) << error;
+}
+
 // ---- What meets what ----
 
 TEST_F(DeviceTest, TwoDevicesDoNotMeet) {
@@ -249,9 +262,13 @@ TEST_F(DeviceTest, CapturesAreOnTheDeviceOfTheArguments) {
   const Tensor w = tensor({10.0, 20.0}), z = ones({2});
   z.eval();
   const auto f = jit([&](const Tensor& x) { return x + w; });
-  const auto line = __LINE__ - 1;
+  auto line = __LINE__ - 1;
   EXPECT_EQ(f(tensor({1.0, 2.0})).to_vector<float>(), (Floats{11, 22}));
-  EXPECT_EQ(error_of([&] { f(on_gpu({1, 2})); }, line),
+  const std::string inside = error_of([&] { f(on_gpu({1, 2})); }, line);
+  EXPECT_NE(inside.find("<line>: error: add: operand 0 is on cuda:0, operand 1 on cpu:0"), std::string::npos) << inside;
+  const auto apart = jit([&](const Tensor& x) { return std::pair(x + 1.0, w * 2.0); });
+  line = __LINE__ - 1;
+  EXPECT_EQ(error_of([&] { apart(on_gpu({1, 2})); }, line),
             "frontend/device_test.cpp:<line>: error: jit: argument 0 is on cuda:0, a captured tensor on cpu:0 "
             "[tensor.device]\n"
             "  hint: copy one to the other's device first, as in x.to(\"cuda:0\")");
