@@ -37,13 +37,13 @@ bool is_finite(Sum x) {
 //   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
-// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
+// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each pair of its sums.
 template <class Problem, class Tile, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
   constexpr int kPad = 4;
-  __shared__ Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
-  __shared__ Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  __shared__ alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
+  __shared__ alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
   constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
   Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
@@ -139,8 +139,9 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
       stage ^= 1;
     }
   }
-  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
-    finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(p, Tile::kLanes / 2) {
+    const Sum pair[2] = {sums[g][r][h][2 * p], sums[g][r][h][2 * p + 1]};
+    finish(pair, first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes + 2 * p);
   }
 }
 )prelude";

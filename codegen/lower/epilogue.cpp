@@ -1,6 +1,5 @@
 #include "codegen/lower/epilogue.hpp"
 
-#include <algorithm>
 #include <map>
 
 namespace hyperion::codegen {
@@ -16,12 +15,9 @@ bool has_packed_kernel(DType dtype) {
   return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
-int epilogue_lanes(const ir::Function& group, DType sum, const LoweringTarget& target) {
-  std::size_t narrowest = byte_size(sum);
-  for (Type type : group.result_types()) {
-    if (target.has_teams && is_floating(type.dtype())) narrowest = std::min(narrowest, std::max<std::size_t>(byte_size(type.dtype()), 2));
-  }
-  return target.vector_bytes / static_cast<int>(narrowest);
+int epilogue_lanes(DType sum, const LoweringTarget& target) {
+  // The tensor cores leave pairs of neighbouring columns in each thread.
+  return target.has_teams ? 2 : target.vector_bytes / static_cast<int>(byte_size(sum));
 }
 
 Lowered begin_anchored_kernel(const ir::Function& group) {

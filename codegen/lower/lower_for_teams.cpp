@@ -283,7 +283,9 @@ class TeamLowering {
     // A thread holds up to 32 elements of a row: with a thousand threads there are registers for half of that. Rows longer
     // than that are walked, by half as many threads.
     const std::int64_t most = kHeldElements / chunk;
+    // Within a warp as long as it holds the row: threads of one warp combine without waiting for others.
     std::int64_t threads = std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(divide_up(chunks, 2), 1)));
+    if (threads > kWarp) threads = std::max<std::int64_t>(kWarp, std::bit_ceil(static_cast<std::uint64_t>(divide_up(chunks, most))));
     if (threads > 256) threads = std::max<std::int64_t>(256, round_up(divide_up(chunks, most), kWarp));
     if (threads > kMostThreads / 2) threads = round_up(divide_up(2 * chunks, most), kWarp);
     chunks_held_ = threads > kMostThreads / 2 ? std::max<std::int64_t>(most / 2, 1) : most;
