@@ -54,7 +54,7 @@ class ContractionEmitter {
   std::optional<TensorProblem> tensor_problem() const {
     if (!op_.is("contract")) return std::nullopt;
     const ir::Attributes& a = op_.attributes;
-    if (a.integers("batch").size() > 1 || lanes_ != 2) return std::nullopt;
+    if (a.integers("batch").size() > 1 || lanes_ != 4) return std::nullopt;
     const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
     const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
     return TensorProblem{

@@ -37,7 +37,7 @@ bool is_finite(Sum x) {
 //   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
-// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each pair of its sums.
+// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
 template <class Problem, class Tile, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
@@ -139,9 +139,8 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
       stage ^= 1;
     }
   }
-  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(p, Tile::kLanes / 2) {
-    const Sum pair[2] = {sums[g][r][h][2 * p], sums[g][r][h][2 * p + 1]};
-    finish(pair, first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes + 2 * p);
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
+    finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
   }
 }
 )prelude";

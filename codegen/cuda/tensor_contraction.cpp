@@ -12,6 +12,9 @@ using runtime::cuda::TensorMapParameter;
 
 constexpr int kRowBytes = 128;      // of a swizzled tile: elements of depth, or of a free axis
 constexpr int kWarpgroup = 128;     // threads
+constexpr int kSlab = 32;           // columns of sums that a warp lays out in shared memory at a time
+constexpr int kSlabStride = 40;     // in floats: eight more, so that rows begin in different banks
+constexpr int kWarpSlabBytes = 16 * kSlabStride * 4;
 constexpr int kConsumers = 2;
 constexpr int kBarrierBytes = 256;
 enum Barrier { kFull, kEmpty };
@@ -24,8 +27,9 @@ int stage_depth(const TensorProblem& problem) { return kRowBytes / element_bytes
 int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
 
 int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
+int slab_bytes() { return kConsumers * 4 * kWarpSlabBytes; }
 int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowBytes; }
-int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + kBarrierBytes; }
+int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + slab_bytes() + kBarrierBytes; }
 
 // Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
 // multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured on an
@@ -117,7 +121,7 @@ class KernelPrinter {
     line(format("using {}_products::multiply;", name));
     line("extern __shared__ __align__(1024) unsigned char shared[];");
     line("const unsigned ring = shared_address(shared);");
-    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_)));
+    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_) + slab_bytes()));
     line(format("const unsigned full = barriers, empty = barriers + {};", 8 * s_.stages));
     line("// The same in all threads of a warp, and the compiler may know it.");
     line("const int warpgroup = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0);");
@@ -277,20 +281,29 @@ class KernelPrinter {
     close();
   }
 
-  // Accumulator i of a thread: rows 8 apart and pairs of columns 8 apart (PTX ISA, wgmma's register fragments of D).
+  // Sums lie in a thread two columns at a time, over rows and columns of the tile. Each warp turns a slab of its 16 rows so
+  // that a thread has four neighbouring columns, and neighbouring threads write neighbouring addresses: stored from where
+  // they are, pairs by pairs, products of small depth took 1.7 times as long. The loop over a slab stays a loop: written
+  // out, it was slower.
   void epilogue() {
     const int rows = consumer_rows(s_), groups = rows / 64;
-    const bool whole_rows = problem_.rows % (s_.rows * s_.cluster) == 0, whole_columns = problem_.columns % s_.columns == 0;
     line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
-    line(format("const int own_row = first_row{} + warp_ * 16 + lane_ / 4, own_column = first_column + lane_ % 4 * 2;",
-                s_.takes_turns ? "" : format(" + consumer * {}", rows)));
-    open(format("HYP_EACH(g, {}) HYP_EACH(h, 2)", groups));
-    line("const int at_row = own_row + g * 64 + h * 8;");
-    if (!whole_rows) line(format("if (at_row >= {}) continue;", problem_.rows));
-    open(format("HYP_EACH(j, {})", s_.columns / 8));
-    line("const int at_column = own_column + j * 8;");
-    if (!whole_columns) line(format("if (at_column >= {}) continue;", problem_.columns));
-    line("const float sums[2] = {sums_of_tile[g][j * 4 + h * 2], sums_of_tile[g][j * 4 + h * 2 + 1]};");
+    line(format("float* const slab = reinterpret_cast<float*>(shared + {}) + (consumer * 4 + warp_) * {};", s_.stages * stage_bytes(s_), kWarpSlabBytes / 4));
+    line(format("const int own_row = first_row{} + warp_ * 16;", s_.takes_turns ? "" : format(" + consumer * {}", rows)));
+    open(format("HYP_EACH(g, {}) HYP_EACH(c, {})", groups, s_.columns / kSlab));
+    line("__syncwarp();");
+    open("HYP_EACH(j, 4) HYP_EACH(h, 2)");
+    line(format("*reinterpret_cast<float2*>(slab + (lane_ / 4 + 8 * h) * {} + 8 * j + 2 * (lane_ % 4)) =", kSlabStride));
+    line("    make_float2(sums_of_tile[g][c * 16 + j * 4 + h * 2], sums_of_tile[g][c * 16 + j * 4 + h * 2 + 1]);");
+    close();
+    line("__syncwarp();");
+    line("#pragma unroll 1");
+    open("for (int p = 0; p < 4; ++p)");
+    line("const int row_of_slab = p * 4 + lane_ / 8, column_of_slab = lane_ % 8 * 4;");
+    line(format("const int at_row = own_row + g * 64 + row_of_slab, at_column = first_column + c * {} + column_of_slab;", kSlab));
+    line(format("if (at_row >= {} || at_column >= {}) continue;", problem_.rows, problem_.columns));
+    line(format("const float4 four = *reinterpret_cast<const float4*>(slab + row_of_slab * {} + column_of_slab);", kSlabStride));
+    line("const float sums[4] = {four.x, four.y, four.z, four.w};");
     out_ += finish_;
     close();
     close();
@@ -336,7 +349,7 @@ std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const
   std::vector<TensorSchedule> all;
   const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
     TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
-    s.stages = std::min((target.block_shared_bytes - kBarrierBytes) / stage_bytes(s), 12);
+    s.stages = std::min((target.block_shared_bytes - slab_bytes() - kBarrierBytes) / stage_bytes(s), 12);
     // Shares of an operand that lies along rows or columns are whole boxes.
     const bool has_boxes = problem.rhs.is_along_depth() || columns / cluster % 64 == 0;
     if (s.stages >= 3 && has_boxes) all.push_back(s);

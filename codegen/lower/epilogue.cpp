@@ -16,8 +16,7 @@ bool has_packed_kernel(DType dtype) {
 }
 
 int epilogue_lanes(DType sum, const LoweringTarget& target) {
-  // The tensor cores leave pairs of neighbouring columns in each thread.
-  return target.has_teams ? 2 : target.vector_bytes / static_cast<int>(byte_size(sum));
+  return target.vector_bytes / static_cast<int>(byte_size(sum));
 }
 
 Lowered begin_anchored_kernel(const ir::Function& group) {

@@ -251,12 +251,16 @@ class TeamLowering {
     if (!target_.bitwise) writer.set_reduction_lanes(static_cast<int>(unit), static_cast<int>(most));
     out_.tiles = 1;
     for (std::size_t k = 0; k < outer_count; ++k) out_.tiles *= nest_.extent(k);
+    const bool is_whole = vectorize && !target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most;
+    const auto bind_row = [&] { writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs); };
+    // A single row depends on no tile: its sums stand in front of the loop over tiles, and so must what they read.
+    if (is_whole && outer_count == 0) bind_row();
     const Value tile = open_tiles(writer);
     bind_outer(writer, tile, 1, outer_count);
     if (!vectorize) {
       store_row_values(writer, false);
-    } else if (!target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most) {
-      writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs);
+    } else if (is_whole) {
+      if (outer_count > 0) bind_row();
       write_lanes(writer);
       store_row_values(writer, true);
     } else {
