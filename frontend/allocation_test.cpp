@@ -59,13 +59,13 @@ TEST(Allocations, OfASteadyStep) {
   std::uint64_t usual = 0;
   for (int k = 0; k < 10; ++k) {
     const std::uint64_t count = allocation_count, bytes = allocated_bytes;
-    const std::uint64_t of_device = frontend::instance()->devices()[0].memory().allocations;
+    const std::uint64_t of_device = frontend::runtime_device(default_device())->memory().allocations;
     largest_allocation = 0;
     run();
     const std::uint64_t made = allocation_count - count;
     EXPECT_LT(largest_allocation, kSmallestActivation);
     EXPECT_LT(allocated_bytes - bytes, kActivation);
-    EXPECT_EQ(frontend::instance()->devices()[0].memory().allocations, of_device);
+    EXPECT_EQ(frontend::runtime_device(default_device())->memory().allocations, of_device);
     if (k > 0) {
       EXPECT_EQ(made, usual) << "step " << k;
     }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "frontend/data/safetensors.hpp"
+#include "frontend/engine.hpp"
 #include "frontend/error.hpp"
 #include "frontend/ops/creation.hpp"
 #include "ir/support/format.hpp"
@@ -113,10 +114,15 @@ void save_tensors(const std::string& path, const std::vector<tree::NamedTensor>&
   std::vector<frontend::NodeRef> refs;
   for (const tree::NamedTensor& named : tensors) refs.push_back(named.tensor.ref());
   frontend::evaluate(refs, where);
+  std::vector<frontend::Array> values;  // in memory of the host
   std::vector<data::NamedBytes> parts;
   TensorHash hash;
   for (const auto& [name, tensor] : tensors) {
-    const std::span<const std::byte> bytes = tensor.bytes(place);
+    const auto value = frontend::on_host(*tensor.ref().value());
+    if (!value) frontend::raise(where, value.error());
+    const auto readable = values.emplace_back(*value).host_bytes();
+    if (!readable) frontend::raise(where, readable.error());
+    const std::span<const std::byte> bytes = *readable;
     parts.push_back({saved_name(name), tensor.dtype(), tensor.shape(), bytes});
     hash.add(saved_name(name), data::safetensors_dtype(tensor.dtype()).value_or(""), tensor.shape(), bytes);
   }
@@ -137,6 +143,7 @@ std::vector<Tensor> load_tensors(const std::string& path, const std::vector<tree
   std::vector<Tensor> tensors;
   for (const auto& [name, tensor] : like) {
     const data::SafetensorsEntry* entry = file.find(saved_name(name));
+    const ScopedDevice there(tensor.device());
     tensors.push_back(entry == nullptr ? tensor
                                        : from_bytes(tensor.dtype(), tensor.shape(), file.raw_bytes(*entry), place));
   }

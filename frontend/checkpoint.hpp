@@ -10,6 +10,9 @@
 // What save() wrote is hashed, tensors and metadata, and load() refuses a file that has changed since: no flipped bit is
 // trained on. Files of other programs, which have no hash, load unchecked.
 //
+// Files know no devices: each tensor is loaded to where the tree's tensor of that name is, so a run that was saved on
+// one kind of device can go on on another.
+//
 // load() reports all missing, unexpected and mis-shaped tensors at once, and changes nothing on error. Loading bits saved
 // by save() gives the same bits.
 #pragma once

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
 
 #include "codegen/driver/code_version.hpp"
 #include "codegen/driver/compile.hpp"
+#include "codegen/driver/target_of.hpp"
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
@@ -22,8 +24,7 @@ struct EngineState {
   std::mutex mutex;
   EngineOptions options;
   std::shared_ptr<runtime::Instance> instance;
-  std::unique_ptr<runtime::DiskCache> cache;
-  bool is_cache_open = false;
+  std::map<std::string, std::unique_ptr<runtime::DiskCache>> caches;  // by the producer of their entries
 
   static EngineState& get() {
     static EngineState* state = new EngineState;
@@ -31,14 +32,11 @@ struct EngineState {
   }
 
   // Null when the cache is off.
-  runtime::DiskCache* disk_cache() {
-    if (!is_cache_open) {
-      is_cache_open = true;
-      if (options.use_disk_cache) {
-        cache = std::make_unique<runtime::DiskCache>(
-            runtime::CacheOptions{options.cache_folder, codegen::producer(codegen::host_target().key())});
-      }
-    }
+  runtime::DiskCache* disk_cache(const codegen::Target& target) {
+    if (!options.use_disk_cache) return nullptr;
+    const std::string producer = codegen::producer(codegen::key(target));
+    std::unique_ptr<runtime::DiskCache>& cache = caches[producer];
+    if (!cache) cache = std::make_unique<runtime::DiskCache>(runtime::CacheOptions{options.cache_folder, producer});
     return cache.get();
   }
 };
@@ -94,20 +92,21 @@ class CompileSpans : public passes::Instrumentation {
 
 class InterpretedFunction : public Executable {
  public:
-  InterpretedFunction(std::shared_ptr<const ir::Module> module, const ir::Function& function)
-      : module_(std::move(module)), function_(function) {}
+  InterpretedFunction(std::shared_ptr<const ir::Module> module, const ir::Function& function, Device device)
+      : module_(std::move(module)), function_(function), device_(device) {}
 
   StatusOr<std::vector<Array>> run(std::span<const Array> arguments) override {
     const Stopwatch watch(run_nanoseconds);
     std::vector<LiteralPtr> literals;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
-      HYP_TRY(const std::span<const std::byte> bytes, arguments[k].host_bytes());
+      HYP_TRY(const Array here, on_host(arguments[k]));
+      HYP_TRY(const std::span<const std::byte> bytes, here.host_bytes());
       literals.push_back(Literal::make(function_.type(function_.parameters()[k]), bytes));
     }
     HYP_TRY(const std::vector<LiteralPtr> results, ir::interpret(*module_, function_, literals));
     std::vector<Array> arrays;
     for (const LiteralPtr& result : results) {
-      HYP_TRY(arrays.emplace_back(), make_array(*result));
+      HYP_TRY(arrays.emplace_back(), make_array(*result, device_));
     }
     // Donation means the same on every engine: the argument is spent.
     for (const Array& argument : arguments) {
@@ -119,6 +118,7 @@ class InterpretedFunction : public Executable {
  private:
   std::shared_ptr<const ir::Module> module_;
   const ir::Function& function_;
+  const Device device_;
 };
 
 class CompiledFunction : public Executable {
@@ -147,9 +147,11 @@ Hash128 code_key(const ir::Module& module, const ir::Function& function, const c
   return hash_text(text);
 }
 
-StatusOr<std::shared_ptr<Executable>> start(runtime::Module compiled, const std::string& function) {
-  HYP_TRY(auto executor, runtime::Executor::create(runtime::DeviceCluster::local(instance()),
-                                                   {std::make_shared<const runtime::Module>(std::move(compiled))}));
+StatusOr<std::shared_ptr<Executable>> start(runtime::Module compiled, const std::string& function,
+                                            const runtime::Device& device) {
+  HYP_TRY(const auto cluster, runtime::DeviceCluster::create(instance(), std::span(&device, 1)));
+  HYP_TRY(auto executor,
+          runtime::Executor::create(cluster, {std::make_shared<const runtime::Module>(std::move(compiled))}));
   const std::optional<runtime::FunctionId> entry = executor->find(function);
   if (!entry) return error_status(Code::internal, "the compiled module lacks its function", function);
   return std::make_shared<CompiledFunction>(std::move(executor), *entry);
@@ -157,27 +159,30 @@ StatusOr<std::shared_ptr<Executable>> start(runtime::Module compiled, const std:
 
 // Null: there is none, or what is there is not a module that runs. The cache detects torn and altered bytes; an entry
 // may still be something else under the right name.
-std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash128& key, const std::string& function) {
+std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash128& key, const std::string& function,
+                                         const runtime::Device& device) {
   const auto stored = cache.get(key);
   if (!stored) return nullptr;
   auto parsed = runtime::Module::parse(*stored);
   if (!parsed) return nullptr;
-  auto started = start(*std::move(parsed), function);
+  auto started = start(*std::move(parsed), function, device);
   return started ? *std::move(started) : nullptr;
 }
 
-StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function) {
+StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function,
+                                                    const runtime::Device& device) {
   codegen::DriverOptions options;
-  options.threads = instance()->devices()[0].threads();
+  HYP_TRY(options.target, codegen::target_of(device));
+  options.threads = device.threads();
   options.fast = engine_options().fast;
   runtime::DiskCache* cache;
   {
     std::lock_guard lock(EngineState::get().mutex);
-    cache = EngineState::get().disk_cache();
+    cache = EngineState::get().disk_cache(options.target);
   }
   const Hash128 key = code_key(module, function, options);
   if (cache != nullptr) {
-    if (auto found = find_on_disk(*cache, key, function.name)) {
+    if (auto found = find_on_disk(*cache, key, function.name, device)) {
       ++from_disk_count;
       return found;
     }
@@ -190,7 +195,7 @@ StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, co
   spans.end_code();
   ++compiled_count;
   if (cache != nullptr) cache->put(key, compiled.serialize());
-  return start(std::move(compiled), function.name);
+  return start(std::move(compiled), function.name, device);
 }
 
 }  // namespace
@@ -202,10 +207,7 @@ void set_engine(EngineOptions options) {
   std::lock_guard lock(state.mutex);
   const bool same_cache = options.use_disk_cache == state.options.use_disk_cache &&
                           options.cache_folder == state.options.cache_folder;
-  if (!same_cache) {
-    state.cache.reset();
-    state.is_cache_open = false;
-  }
+  if (!same_cache) state.caches.clear();
   state.options = std::move(options);
 }
 
@@ -222,12 +224,20 @@ void set_instance(std::shared_ptr<runtime::Instance> replacement) {
   EngineState::get().instance = std::move(replacement);
 }
 
-StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function) {
+StatusOr<runtime::Device> runtime_device(Device device) {
+  const std::shared_ptr<runtime::Instance> owner = instance();
+  if (device == Device()) return owner->devices()[0];
+  return owner->device(device.name());
+}
+
+StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function,
+                                           Device device) {
   const Stopwatch watch(load_nanoseconds);
   const ir::Function* found = module->find(function);
   HYP_CHECK(found != nullptr, "the function to load is not in its module");
-  if (engine_options().kind == EngineKind::compiled) return load_compiled(*module, *found);
-  return std::make_shared<InterpretedFunction>(std::move(module), *found);
+  HYP_TRY(const runtime::Device there, runtime_device(device));
+  if (engine_options().kind == EngineKind::compiled) return load_compiled(*module, *found, there);
+  return std::make_shared<InterpretedFunction>(std::move(module), *found, device);
 }
 
 EngineStatistics engine_statistics() {
@@ -238,14 +248,29 @@ EngineStatistics engine_statistics() {
 std::optional<runtime::CacheStatistics> disk_cache_statistics() {
   EngineState& state = EngineState::get();
   std::lock_guard lock(state.mutex);
-  if (!state.cache) return std::nullopt;
-  return state.cache->statistics();
+  if (state.caches.empty()) return std::nullopt;
+  runtime::CacheStatistics total;
+  for (const auto& [producer, cache] : state.caches) total += cache->statistics();
+  return total;
 }
 
-StatusOr<Array> make_array(Type type, std::span<const std::byte> bytes) {
-  return Array::from_host(instance()->devices()[0], type.dtype(), type.sizes(), bytes);
+StatusOr<Array> make_array(Type type, std::span<const std::byte> bytes, Device device) {
+  HYP_TRY(const runtime::Device there, runtime_device(device));
+  return Array::from_host(there, type.dtype(), type.sizes(), bytes);
 }
 
-StatusOr<Array> make_array(const Literal& literal) { return make_array(literal.type(), literal.dense_bytes()); }
+StatusOr<Array> make_array(const Literal& literal, Device device) {
+  return make_array(literal.type(), literal.dense_bytes(), device);
+}
+
+StatusOr<Array> copy_to(Device device, const Array& array) {
+  HYP_TRY(const runtime::Device there, runtime_device(device));
+  return array.to(there);
+}
+
+StatusOr<Array> on_host(const Array& array) {
+  if (array.buffer().device().is_host()) return array;
+  return array.to(instance()->devices()[0]);
+}
 
 }  // namespace hyperion::frontend

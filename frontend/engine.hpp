@@ -1,9 +1,9 @@
 // engine.hpp: the one door from recorded programs to something that runs them.
 //
-// The frontend builds a module, asks the engine to load one of its functions, and keeps the Executable in a cache of its
-// own. Two engines exist: `compiled`, the default, which generates code, keeps it on disk and runs it on the device of the
-// instance; and `interpreter`, which evaluates definitions element by element and is what tests compare with. Both give
-// the same bits. Nothing else in the frontend knows which one is in use.
+// The frontend builds a module, asks the engine to load one of its functions, and keeps the Executable in a cache of
+// its own. Two engines exist: `compiled`, the default, which generates code for a device, keeps it on disk and runs it
+// there; and `interpreter`, which evaluates definitions element by element on the host, wherever the data is, and is
+// what tests compare with. On the CPU both give the same bits. Nothing else in the frontend knows which is in use.
 //
 // Thread safety: all functions; an Executable may run on several threads at once.
 #pragma once
@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/device.hpp"
 #include "ir/module.hpp"
 #include "ir/support/status.hpp"
 #include "runtime/cache.hpp"
@@ -31,8 +32,8 @@ using Array = runtime::BufferView;
 class Executable {
  public:
   virtual ~Executable() = default;
-  // One dense array per parameter; gives one per result. A result may take over the memory of a donated argument, which
-  // is spent afterwards.
+  // One dense array per parameter, on the device that this was loaded for; gives one per result, there. A result may
+  // take over the memory of a donated argument, which is spent afterwards.
   virtual StatusOr<std::vector<Array>> run(std::span<const Array> arguments) = 0;
   // The compiled engine's executor, for profiles; null otherwise.
   virtual const runtime::Executor* executor() const { return nullptr; }
@@ -64,8 +65,9 @@ class ScopedEngine {
   EngineOptions previous_;
 };
 
-// Makes `function` of `module` ready to run.
-StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function);
+// Makes `function` of `module` ready to run on `device`.
+StatusOr<std::shared_ptr<Executable>> load(std::shared_ptr<const ir::Module> module, std::string_view function,
+                                           Device device);
 
 struct EngineStatistics {
   std::uint64_t compiled = 0;   // functions for which code was generated
@@ -74,16 +76,23 @@ struct EngineStatistics {
   double run_seconds = 0;
 };
 EngineStatistics engine_statistics();
-// Of the disk cache; nothing when it is off.
+// Of the disk cache, for all kinds of code together; nothing when it is off or was not needed.
 std::optional<runtime::CacheStatistics> disk_cache_statistics();
 
-// Where tensors live: the first device of this instance. It is made on first use with default options; a program that
-// wants others sets it before it makes a tensor. Tensors of an earlier instance stay valid.
+// Whose devices tensors live on. It is made on first use with default options; a program that wants others sets it
+// before it makes a tensor. Tensors of an earlier instance stay valid.
 std::shared_ptr<runtime::Instance> instance();
 void set_instance(std::shared_ptr<runtime::Instance> replacement);
 
+// The instance's device of that name, opened when first asked for; or why there is none.
+StatusOr<runtime::Device> runtime_device(Device device);
+
 // Bytes as an array, and a literal as an array.
-StatusOr<Array> make_array(Type type, std::span<const std::byte> bytes);
-StatusOr<Array> make_array(const Literal& literal);
+StatusOr<Array> make_array(Type type, std::span<const std::byte> bytes, Device device);
+StatusOr<Array> make_array(const Literal& literal, Device device);
+// The same elements on a device: the array itself when it is there.
+StatusOr<Array> copy_to(Device device, const Array& array);
+// The same elements where the processor can read them: the array itself, or a copy.
+StatusOr<Array> on_host(const Array& array);
 
 }  // namespace hyperion::frontend

@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "codegen/driver/code_version.hpp"
-#include "codegen/llvm/target.hpp"
+#include "codegen/driver/target_of.hpp"
 #include "frontend/hyperion.hpp"
 #include "frontend/testing.hpp"
 #include "tests/support/temp_folder.hpp"
@@ -83,9 +83,10 @@ TEST(EngineTest, SteadyStepsLoadAndAllocateNothing) {
   const Tensor x = random::normal(random::key(5), {8, 16}).eval();
   for (int k = 0; k < 3; ++k) w = step(w, x);
   const auto loads = frontend::engine_statistics().compiled;
-  const auto before = frontend::instance()->devices()[0].memory();
+  const runtime::Device device = *frontend::runtime_device(default_device());
+  const auto before = device.memory();
   for (int k = 0; k < 10; ++k) w = step(w, x);
-  const auto after = frontend::instance()->devices()[0].memory();
+  const auto after = device.memory();
   EXPECT_EQ(frontend::engine_statistics().compiled, loads);
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.in_use, before.in_use);
@@ -127,7 +128,8 @@ TEST(EngineTest, CodeOfAnotherCompilerIsNotRun) {
     return jit([](const Tensor& x) { return sum(x * 5.25 + 0.125); })(tensor({1.0, 2.0})).item<float>();
   };
   const float first = run();
-  const std::string target = codegen::host_target().key(), ours = codegen::producer(target);
+  const std::string target = codegen::key(*codegen::target_of(*frontend::runtime_device(default_device())));
+  const std::string ours = codegen::producer(target);
   ASSERT_NE(ours.find(codegen::code_version()), std::string::npos);
   const auto cache_of = [&](const std::string& producer) {
     return runtime::DiskCache(runtime::CacheOptions{folder.path("cache"), producer});

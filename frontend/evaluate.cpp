@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <list>
 #include <unordered_map>
 
@@ -112,13 +114,14 @@ class ExecutableCache {
  public:
   static constexpr std::size_t kCapacity = 512;
 
-  std::shared_ptr<Executable> find_or_load(std::unique_ptr<ir::Function> function, Location where) {
+  std::shared_ptr<Executable> find_or_load(std::unique_ptr<ir::Function> function, Device device, Location where) {
     const Hash128 hash = ir::structural_hash(*function);
-    // An executable belongs to the engine and the instance that made it; it keeps its instance alive.
+    // An executable belongs to the engine, the instance and the device that it was made for; it keeps its instance
+    // alive.
     const std::uint64_t maker =
         hash_combine(reinterpret_cast<std::uintptr_t>(instance().get()),
                      static_cast<std::uint64_t>(engine_options().kind) * 2 + engine_options().fast);
-    const std::uint64_t key = hash_combine(hash.low, maker);
+    const std::uint64_t key = hash_combine(hash.low, hash_combine(maker, std::bit_cast<std::uint32_t>(device)));
     if (const auto found = index_.find(key); found != index_.end() &&
         found->second->hash == hash && ir::structurally_equal(*found->second->function, *function)) {
       entries_.splice(entries_.begin(), entries_, found->second);
@@ -128,7 +131,7 @@ class ExecutableCache {
     const ir::Function* owned = &module->add(std::move(function));
     copy_callees(*module, *owned);
     load_count.fetch_add(1, std::memory_order_relaxed);
-    auto executable = load(module, owned->name);
+    auto executable = load(module, owned->name, device);
     if (!executable) raise(where, executable.error());
     entries_.push_front({key, hash, module, owned, *std::move(executable)});
     index_[key] = entries_.begin();
@@ -165,18 +168,19 @@ void require_readable(const NodeRef& root, Location where) {
   raise(diagnostics);
 }
 
-// Runs the roots' function and settles their nodes. REQUIRES: all roots are pending and graph_mutex() is held.
-void run(std::span<const NodeRef> nodes, Location where) {
+// Runs the roots' function and settles their nodes. REQUIRES: all roots are pending, their device is `device`, and
+// graph_mutex() is held.
+void run(std::span<const NodeRef> nodes, Device device, Location where) {
   static ExecutableCache* cache = new ExecutableCache;
   std::vector<NodeRef> results;
   for (const NodeRef& node : nodes) {
     for (std::uint32_t k = 0; k < node->types.size(); ++k) results.push_back(node.with_result(k));
   }
   BuiltFunction built = build_function("lazy", {}, results, 0, where);
-  const std::shared_ptr<Executable> executable = cache->find_or_load(std::move(built.function), where);
+  const std::shared_ptr<Executable> executable = cache->find_or_load(std::move(built.function), device, where);
   std::vector<Array> arguments;
   arguments.reserve(built.captures.size());
-  for (const NodeRef& capture : built.captures) arguments.push_back(*capture.value());
+  for (const NodeRef& capture : built.captures) arguments.push_back(value_on(device, capture, where));
   evaluation_count.fetch_add(1, std::memory_order_relaxed);
   auto values = executable->run(arguments);
   if (!values) raise(where, values.error());
@@ -228,7 +232,29 @@ std::vector<NodeRef> held_nodes(std::span<const NodeRef> wanted, bool all) {
   return held;
 }
 
+// Runs `extended` of the nodes of each device in turn, but for what it adds of other devices.
+template <class Extend>
+void run_on_each_device(std::vector<NodeRef> nodes, Location where, Extend extended) {
+  while (!nodes.empty()) {
+    const Device device = nodes.front()->device;
+    const auto is_elsewhere = [&](const NodeRef& node) { return node->device != device; };
+    const auto others = std::ranges::stable_partition(nodes, std::not_fn(is_elsewhere));
+    std::vector<NodeRef> here = extended(std::span<const NodeRef>(nodes.begin(), others.begin()));
+    std::erase_if(here, is_elsewhere);
+    run(here, device, where);
+    nodes.erase(nodes.begin(), others.begin());
+  }
+}
+
 }  // namespace
+
+Array value_on(Device device, const NodeRef& node, Location where) {
+  if (node->device == device) return *node.value();
+  HYP_CHECK(node->binding != Binding::placed, "a placed tensor meets only tensors of its device");
+  auto copy = copy_to(device, *node.value());
+  if (!copy) raise(where, copy.error());
+  return *std::move(copy);
+}
 
 BuiltFunction build_function(std::string name, std::span<const NodeRef> parameters,
                              std::span<const NodeRef> roots, std::uint64_t oldest, Location where) {
@@ -247,14 +273,15 @@ void evaluate(std::span<const NodeRef> roots, Location where) {
     if (!root->is_evaluated()) wanted.push_back(root);
   }
   if (wanted.empty()) return;
-  run(held_nodes(wanted, false), where);
+  run_on_each_device(wanted, where, [](std::span<const NodeRef> nodes) { return held_nodes(nodes, false); });
   restore_threshold();
 }
 
 void evaluate_held(Location where) {
   std::lock_guard lock(graph_mutex());
   const std::vector<NodeRef> held = held_nodes({}, true);
-  if (!held.empty()) run(held, where);
+  const auto as_they_are = [](std::span<const NodeRef> nodes) { return std::vector(nodes.begin(), nodes.end()); };
+  run_on_each_device(held, where, as_they_are);
   unevaluated_node_count() > node_limit() / 2 ? relax_threshold() : restore_threshold();
 }
 

@@ -122,6 +122,27 @@ class RememberedTypes {
   std::unordered_multimap<std::uint64_t, Entry> entries_;
 };
 
+// Takes one more operand into account. False: both are placed, and not on the same device.
+bool join(Placement& placement, bool is_first, const Node& input) {
+  if (is_first || input.binding > placement.binding) {
+    placement = input.placement();
+    return true;
+  }
+  return input.binding != Binding::placed || input.device == placement.device;
+}
+
+template <class Describe>
+[[noreturn]] void raise_two_devices(std::string_view what, std::span<const NodeRef> inputs, Location where,
+                                    Describe describe) {
+  std::size_t first = 0;
+  while (inputs[first]->binding != Binding::placed) ++first;
+  std::size_t other = first + 1;
+  while (inputs[other]->binding != Binding::placed || inputs[other]->device == inputs[first]->device) ++other;
+  const std::string one = inputs[first]->device.name(), two = inputs[other]->device.name();
+  raise(where, "tensor.device", format("{}: {} is on {}, {} on {}", what, describe(first), one, describe(other), two),
+        format("copy one to the other's device first, as in x.to(\"{}\")", one));
+}
+
 std::vector<Type> types_of(const ir::OpDefinition& op, std::span<const Type> operands,
                            ir::Attributes& attributes, Location where) {
   Diagnostics diagnostics;
@@ -190,6 +211,8 @@ NodeRef record(const ir::OpDefinition& op, std::vector<NodeRef> inputs, ir::Attr
     operands = many;
   }
   bool traced = false;
+  bool is_one_device = true;
+  Placement placement;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     if (!inputs[k]) {
       raise(where, "tensor.empty", format("{}: operand {} is an empty tensor", op.name, k),
@@ -197,11 +220,17 @@ NodeRef record(const ir::OpDefinition& op, std::vector<NodeRef> inputs, ir::Attr
     }
     operands[k] = inputs[k].type();
     traced |= inputs[k]->is_traced;
+    is_one_device &= join(placement, k == 0, *inputs[k].get());
+  }
+  if (inputs.empty()) placement = {default_device(), Binding::free};
+  if (!is_one_device) {
+    raise_two_devices(op.name, inputs, where, [](std::size_t k) { return format("operand {}", k); });
   }
   std::vector<Type> types = types_of(op, operands, attributes, where);
 
   Node* node = NodePool::get().create();
   node->is_traced = traced;
+  node->place(placement);
   node->location = where;
   node->definition = &op;
   node->attributes = std::move(attributes);
@@ -214,15 +243,30 @@ NodeRef record(const ir::OpDefinition& op, std::vector<NodeRef> inputs, ir::Attr
   return result;
 }
 
-NodeRef data_node(Array value, Type type) {
+Placement meet(std::string_view what, std::span<const NodeRef> inputs, std::size_t argument_count, Location where) {
+  if (inputs.empty()) return {default_device(), Binding::free};
+  Placement placement;
+  bool is_one_device = true;
+  for (std::size_t k = 0; k < inputs.size(); ++k) is_one_device &= join(placement, k == 0, *inputs[k].get());
+  if (!is_one_device) {
+    raise_two_devices(what, inputs, where, [=](std::size_t k) {
+      return k < argument_count ? format("argument {}", k) : std::string("a captured tensor");
+    });
+  }
+  return placement;
+}
+
+NodeRef data_node(Array value, Type type, Device device) {
   Node* node = NodePool::get().create();
+  node->place({device, Binding::placed});
   node->types.push_back(type);
   node->values.push_back(std::move(value));
   return NodeRef(node);
 }
 
-NodeRef parameter_node(Type type, Location where) {
+NodeRef parameter_node(Type type, Placement placement, Location where) {
   Node* node = NodePool::get().create();
+  node->place(placement);
   node->types.push_back(type);
   node->is_traced = true;
   node->location = where;

@@ -9,6 +9,7 @@
 //   (G2) a node has values, or a definition, or is a parameter of a trace.
 //   (G3) `is_traced` says that a node depends on a parameter of a trace, so its value does not exist.
 //   (G4) no walk recurses: graphs are as deep as a program runs long.
+//   (G5) placed inputs of a node are on its device; values are on the device of their node.
 //
 // Unevaluated nodes are bounded: beyond node_limit(), recording evaluates what the program still holds.
 //
@@ -23,6 +24,7 @@
 #include <span>
 #include <vector>
 
+#include "frontend/device.hpp"
 #include "frontend/engine.hpp"
 #include "ir/attributes.hpp"
 #include "ir/module.hpp"
@@ -69,6 +71,8 @@ struct Node {
   std::uint32_t mark = 0;                          // of the current walk; see GraphWalk
   std::uint32_t slot = 0;                          // what the current walk stores here
   bool is_traced = false;
+  Binding binding = Binding::number;
+  Device device;
   Location location;
   std::uint64_t sequence = 0;
   const ir::OpDefinition* definition = nullptr;    // null: data, or a parameter of a trace
@@ -76,11 +80,17 @@ struct Node {
   std::vector<NodeRef> inputs;
   std::vector<Type> types;                         // of the results
   std::vector<Array> values;                       // of the results; empty: not evaluated
+  std::unique_ptr<std::vector<Array>> host_values; // copies that bytes() gave out; null: none
   Node* previous = nullptr;                        // the list of live unevaluated nodes
   Node* next = nullptr;
 
   bool is_evaluated() const { return !values.empty(); }
   bool is_parameter() const { return definition == nullptr && values.empty(); }
+  Placement placement() const { return {device, binding}; }
+  void place(Placement there) {
+    device = there.device;
+    binding = there.binding;
+  }
 };
 
 inline Type NodeRef::type() const { return node_->types[result_]; }
@@ -92,14 +102,20 @@ inline const Array* NodeRef::value() const {
 // first result.
 NodeRef record(const ir::OpDefinition& op, std::vector<NodeRef> inputs, ir::Attributes attributes,
                Location where);
-NodeRef data_node(Array value, Type type);
-NodeRef parameter_node(Type type, Location where);
+// REQUIRES: `value` is on `device`.
+NodeRef data_node(Array value, Type type, Device device);
+NodeRef parameter_node(Type type, Placement placement, Location where);
+// Where a function runs that takes these arguments and then captures: where the firmest of them is, the first among
+// equals; without any, on the default device. Two that are placed on different devices are an error of `what`.
+Placement meet(std::string_view what, std::span<const NodeRef> inputs, std::size_t argument_count, Location where);
 
 std::recursive_mutex& graph_mutex();
 // The sequence number that the next node will have.
 std::uint64_t next_sequence();
+// The value of an evaluated node, on its own device or, if it is free, as a copy on another.
+Array value_on(Device device, const NodeRef& node, Location where);
 
-// Computes all of `roots` that have no value yet, together. Errors are thrown with `where`.
+// Computes all of `roots` that have no value yet, those of each device together. Errors are thrown with `where`.
 void evaluate(std::span<const NodeRef> roots, Location where);
 
 // How many unevaluated nodes may exist, and how many do.

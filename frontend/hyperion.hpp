@@ -3,6 +3,7 @@
 
 #include "frontend/checkpoint.hpp"
 #include "frontend/control.hpp"
+#include "frontend/device.hpp"
 #include "frontend/nn/activations.hpp"
 #include "frontend/nn/init.hpp"
 #include "frontend/nn/layers.hpp"
@@ -18,5 +19,6 @@
 #include "frontend/optim/schedules.hpp"
 #include "frontend/random.hpp"
 #include "frontend/tensor.hpp"
+#include "frontend/tensor_batches.hpp"
 #include "frontend/transforms.hpp"
 #include "frontend/tree.hpp"

@@ -85,13 +85,17 @@ NodeRef number(std::string_view op, const Operand& value, Type type, Location wh
           format("{}: {} does not take the type {} of the tensor", op, words(value.kind()), dtype_name(type.dtype())),
           "convert the tensor with to(DType::...)");
   }
-  if (value.kind() == Operand::Kind::real) return splat(type, value.real(), where);
+  const auto beside = [](NodeRef node) {
+    node->binding = Binding::number;
+    return node;
+  };
+  if (value.kind() == Operand::Kind::real) return beside(splat(type, value.real(), where));
   if (!holds(type.dtype(), value.integer())) {
     raise(where, "tensor.promotion",
           format("{}: {} is outside the range of {}", op, value.integer(), dtype_name(type.dtype())),
           "convert the tensor to a wider type with to(DType::...)");
   }
-  return constant(Literal::splat_integer(type, value.integer()), where);
+  return beside(constant(Literal::splat_integer(type, value.integer()), where));
 }
 
 NodeRef splat(Type type, double value, Location where) {

@@ -28,6 +28,27 @@ T element_as(DType dtype, const std::byte* bytes) {
   }
 }
 
+frontend::Array on_host(const frontend::Array& array, std::source_location where) {
+  auto here = frontend::on_host(array);
+  if (!here) frontend::raise(frontend::user_line(where), here.error());
+  return *std::move(here);
+}
+
+std::span<const std::byte> readable(const frontend::Array& array, std::source_location where) {
+  auto bytes = array.host_bytes();
+  if (!bytes) frontend::raise(frontend::user_line(where), bytes.error());
+  return *bytes;
+}
+
+// `read` of the elements, wherever they are.
+template <class Read>
+auto read_elements(const Tensor& tensor, std::source_location where, Read read) {
+  const frontend::Array& value = *tensor.eval(where).ref().value();
+  if (value.buffer().device().is_host()) return read(readable(value, where));
+  const frontend::Array copy = on_host(value, where);
+  return read(readable(copy, where));
+}
+
 void require_real(Type type, std::source_location where) {
   if (!is_complex(type.dtype())) return;
   frontend::raise(frontend::user_line(where), "tensor.complex",
@@ -54,11 +75,22 @@ const Tensor& Tensor::eval(std::source_location where) const {
   return *this;
 }
 
+Device Tensor::device(std::source_location where) const {
+  static_cast<void>(type(where));  // raises for an empty tensor
+  return ref_->device;
+}
+
 std::span<const std::byte> Tensor::bytes(std::source_location where) const {
   eval(where);
-  auto bytes = ref_.value()->host_bytes();
-  if (!bytes) frontend::raise(frontend::user_line(where), bytes.error());
-  return *bytes;
+  const frontend::Array& value = *ref_.value();
+  if (value.buffer().device().is_host()) return readable(value, where);
+  std::lock_guard lock(frontend::graph_mutex());
+  std::unique_ptr<std::vector<frontend::Array>>& copies = ref_->host_values;
+  if (!copies) copies = std::make_unique<std::vector<frontend::Array>>(ref_->types.size());
+  frontend::Array& copy = (*copies)[ref_.result()];
+  // What was donated since is as lost here as anywhere.
+  if (!copy || value.buffer().spent()) copy = on_host(value, where);
+  return readable(copy, where);
 }
 
 template <class T>
@@ -69,19 +101,21 @@ T Tensor::item(std::source_location where) const {
                     "read many elements with to_vector<T>()");
   }
   require_real(type(), where);
-  return element_as<T>(dtype(), bytes(where).data());
+  return read_elements(*this, where,
+                       [&](std::span<const std::byte> bytes) { return element_as<T>(dtype(), bytes.data()); });
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector(std::source_location where) const {
   require_real(this->type(where), where);
-  const std::span<const std::byte> all = bytes(where);
   const DType type = dtype();
   const std::size_t step = byte_size(type);
-  std::vector<T> out;
-  out.reserve(all.size() / step);
-  for (std::size_t at = 0; at < all.size(); at += step) out.push_back(element_as<T>(type, all.data() + at));
-  return out;
+  return read_elements(*this, where, [&](std::span<const std::byte> all) {
+    std::vector<T> out;
+    out.reserve(all.size() / step);
+    for (std::size_t at = 0; at < all.size(); at += step) out.push_back(element_as<T>(type, all.data() + at));
+    return out;
+  });
 }
 
 #define HYP_READ(T)                                               \
@@ -101,12 +135,31 @@ HYP_READ(bool)
 #undef HYP_READ
 
 std::string Tensor::text(std::source_location where) const {
-  return frontend::print_tensor(type(), bytes(where));
+  const Type shown = type(where);
+  return read_elements(*this, where,
+                       [&](std::span<const std::byte> bytes) { return frontend::print_tensor(shown, bytes); });
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.text(); }
 
 Tensor Tensor::to(DType dtype, std::source_location where) const { return cast(Operand(*this, where), dtype); }
+
+Tensor Tensor::to(Device target, std::source_location where) const {
+  const Device source = device(where);
+  if (source == target) return *this;
+  const Location place = frontend::user_line(where);
+  if (ref_->is_traced) {
+    frontend::raise(place, "trace.device",
+                    format("to: a tensor of a function being traced is on {} and cannot move to {}", source.name(),
+                           target.name()),
+                    "move the function's arguments before the call, or its results after it");
+  }
+  eval(where);
+  auto copy = frontend::copy_to(target, *ref_.value());
+  if (!copy) frontend::raise(place, copy.error());
+  return Tensor(frontend::data_node(*std::move(copy), type(), target));
+}
+
 Tensor Tensor::reshape(Shape shape, std::source_location where) const {
   return hyperion::reshape(Operand(*this, where), std::move(shape));
 }

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "frontend/device.hpp"
 #include "frontend/graph.hpp"
 #include "frontend/user_line.hpp"
 #include "ir/dtype.hpp"
@@ -52,13 +53,16 @@ class Tensor {
     return type(where).element_count();
   }
   Type type(std::source_location where = std::source_location::current()) const;
+  // Where it lives, or will when it is computed; see device.hpp.
+  Device device(std::source_location where = std::source_location::current()) const;
 
   // Reading. Elements are converted to T (any arithmetic type) as `to` converts them. `item` needs exactly one element.
   template <class T = double>
   T item(std::source_location where = std::source_location::current()) const;
   template <class T>
   std::vector<T> to_vector(std::source_location where = std::source_location::current()) const;
-  // The elements as they lie in memory, dense and row-major, valid as long as this tensor.
+  // The elements as they lie in memory, dense and row-major, valid as long as this tensor. Of a tensor on a GPU, it
+  // keeps a copy in memory of the host from the first call on.
   std::span<const std::byte> bytes(std::source_location where = std::source_location::current()) const;
   // As NumPy prints it, followed by the type when that is not f32.
   std::string text(std::source_location where = std::source_location::current()) const;
@@ -71,6 +75,9 @@ class Tensor {
 
   // The spellings that read better behind the tensor; each is the free function of the same name.
   Tensor to(DType dtype, std::source_location where = std::source_location::current()) const;
+  // The same tensor when it is there, else a copy, placed there: what is pending is computed where it belongs first. A
+  // stand-in of a function being traced cannot move.
+  Tensor to(Device device, std::source_location where = std::source_location::current()) const;
   Tensor reshape(Shape shape, std::source_location where = std::source_location::current()) const;
   Tensor transpose(Axes axes = {}, std::source_location where = std::source_location::current()) const;
   Tensor flatten(int start = 0, int end = -1, std::source_location where = std::source_location::current()) const;

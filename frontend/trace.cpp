@@ -80,9 +80,19 @@ std::vector<Type> types_of(std::span<const Tensor> tensors) {
   return types;
 }
 
-Trace::Trace(std::string transform, std::span<const Type> types, Location where)
+Device device_of(std::span<const Tensor> tensors) {
+  Placement placement{default_device(), Binding::number};
+  for (const Tensor& t : tensors) {
+    if (t.ref()->binding > placement.binding) placement = t.ref()->placement();
+  }
+  return placement.device;
+}
+
+Trace::Trace(std::string transform, std::span<const Type> types, std::span<const Tensor> arguments, Location where)
     : transform_(std::move(transform)), where_(where), oldest_(next_sequence()), started_(runtime::now_ticks()) {
-  for (Type type : types) parameters_.emplace_back(parameter_node(type, where));
+  for (std::size_t k = 0; k < types.size(); ++k) {
+    parameters_.emplace_back(parameter_node(types[k], arguments[k].ref()->placement(), where));
+  }
 }
 
 TracedFunction Trace::finish(std::span<const Tensor> outputs) const {
@@ -208,20 +218,21 @@ Tensor apply_jacobian(const TracedFunction& f, std::span<const Tensor> arguments
 }
 
 std::shared_ptr<JitEntry> JitCache::find(std::type_index arguments, const std::string& structure,
-                                         std::span<const Type> types) {
+                                         std::span<const Type> types, Device device) {
   std::lock_guard lock(mutex_);
   const auto [begin, end] = entries_.equal_range(Key(arguments, structure));
   for (auto it = begin; it != end; ++it) {
-    if (std::ranges::equal(it->second->types, types)) return it->second;
+    if (it->second->device == device && std::ranges::equal(it->second->types, types)) return it->second;
   }
   return nullptr;
 }
 
 std::shared_ptr<JitEntry> JitCache::add(std::type_index arguments, const std::string& structure,
-                                        std::vector<Type> types, TracedFunction traced, std::vector<bool> donated,
-                                        std::shared_ptr<const void> prototype) {
+                                        std::vector<Type> types, Device device, TracedFunction traced,
+                                        std::vector<bool> donated, std::shared_ptr<const void> prototype) {
   auto entry = std::make_shared<JitEntry>();
   entry->types = std::move(types);
+  entry->device = device;
   entry->traced = std::move(traced);
   entry->donated = std::move(donated);
   entry->prototype = std::move(prototype);
@@ -237,17 +248,19 @@ std::vector<Tensor> JitCache::run(JitEntry& entry, std::span<const Tensor> argum
   const auto is_traced = [](const NodeRef& node) { return node->is_traced; };
   const std::vector<NodeRef> all = with_captures(entry.traced, arguments);
   if (std::ranges::any_of(all, is_traced)) return apply_function(entry.traced, arguments);
+  // The same at every call of this entry: where its arguments are free, the captures decide.
+  const Device device = meet("jit", all, arguments.size(), where_).device;
   evaluate(all, where_);
   {
     std::lock_guard lock(graph_mutex());
     if (!entry.executable) {
-      auto executable = load(entry.traced.module, entry.traced.function->name);
+      auto executable = load(entry.traced.module, entry.traced.function->name, device);
       if (!executable) raise(where_, executable.error());
       entry.executable = *std::move(executable);
     }
   }
   std::vector<Array> arrays;
-  for (const NodeRef& node : all) arrays.push_back(*node.value());
+  for (const NodeRef& node : all) arrays.push_back(value_on(device, node, where_));
   for (std::size_t k = 0; k < arguments.size(); ++k) {
     const auto same = [&](const Array& other) { return other.buffer() == arrays[k].buffer(); };
     // A buffer that is passed twice cannot be given away once.
@@ -258,13 +271,16 @@ std::vector<Tensor> JitCache::run(JitEntry& entry, std::span<const Tensor> argum
   std::vector<Tensor> results;
   const std::vector<Type> types = entry.traced.function->result_types();
   for (std::size_t k = 0; k < values->size(); ++k) {
-    results.emplace_back(data_node(std::move((*values)[k]), types[k]));
+    results.emplace_back(data_node(std::move((*values)[k]), types[k], device));
   }
   return results;
 }
 
 const Tensor& placeholder() {
-  static const Tensor* scalar = new Tensor(tensor(0.0));
+  static const Tensor* scalar = [] {
+    const ScopedDevice host{Device()};
+    return new Tensor(tensor(0.0));
+  }();
   return *scalar;
 }
 

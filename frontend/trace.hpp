@@ -29,8 +29,9 @@ struct TracedFunction {
 
 class Trace {
  public:
-  // Stand-ins of these types. `transform` names the traced function in dumps: "jit", "grad".
-  Trace(std::string transform, std::span<const Type> types, Location where);
+  // Stand-ins of these types, on the devices of the arguments. `transform` names the traced function in dumps: "jit",
+  // "grad".
+  Trace(std::string transform, std::span<const Type> types, std::span<const Tensor> arguments, Location where);
 
   const std::vector<Tensor>& parameters() const { return parameters_; }
   TracedFunction finish(std::span<const Tensor> outputs) const;
@@ -44,6 +45,8 @@ class Trace {
 };
 
 std::vector<Type> types_of(std::span<const Tensor> tensors);
+// Where a function of these runs, captures aside: the device of the firmest of them.
+Device device_of(std::span<const Tensor> tensors);
 
 // ---- transforms; each records on `arguments` --------------------------------------------------------------------
 
@@ -68,8 +71,9 @@ void adopt_callees(const ir::Module& module, ir::Function& function);
 // What one signature of a jitted function was compiled to.
 struct JitEntry {
   std::vector<Type> types;
+  Device device;  // of the arguments
   TracedFunction traced;
-  std::shared_ptr<Executable> executable;
+  std::shared_ptr<Executable> executable;  // null until the first run
   std::vector<bool> donated;               // per argument
   std::shared_ptr<const void> prototype;   // of the result, with placeholders for tensors
 };
@@ -78,10 +82,11 @@ class JitCache {
  public:
   explicit JitCache(Location where) : where_(where) {}
   // Null: not traced yet. `structure` says everything about the arguments but their tensors' types.
-  std::shared_ptr<JitEntry> find(std::type_index arguments, const std::string& structure, std::span<const Type> types);
-  // Loads the function. Functions that capture a value of an outer trace are not kept.
+  std::shared_ptr<JitEntry> find(std::type_index arguments, const std::string& structure, std::span<const Type> types,
+                                 Device device);
+  // Functions that capture a value of an outer trace are not kept.
   std::shared_ptr<JitEntry> add(std::type_index arguments, const std::string& structure, std::vector<Type> types,
-                                TracedFunction traced, std::vector<bool> donated,
+                                Device device, TracedFunction traced, std::vector<bool> donated,
                                 std::shared_ptr<const void> prototype);
   std::vector<Tensor> run(JitEntry& entry, std::span<const Tensor> arguments) const;
 

@@ -7,7 +7,7 @@
 // recorded, so the function must be made of tensor operations: reading a value inside is an error that names the line.
 // Transforms nest freely, and what they return can be called anywhere, inside other transforms too.
 //
-//   jit       compiles the function as a whole, once for each signature: tensors' types, static members, structure.
+//   jit       compiles the function as a whole, once for each signature: tensors' types, device, static members, structure.
 //             What it uses from outside is captured with its value at that time. Donated arguments are spent by the
 //             call: their memory may become the results'.
 //   grad      of a function whose first result is a floating scalar, by the tensors of one argument (grad<1>: the
@@ -69,9 +69,11 @@ auto trace_call(const char* transform, const F& f, std::span<const Type> types, 
   using Result = ResultOf<F, Args...>;
   static_assert(!std::is_void_v<Result>, "a transformed function returns a tree of tensors");
   const std::tuple<Args...> packed(args...);
-  const Trace trace(transform, types, where);
+  std::vector<Tensor> arguments = tree::flatten(packed).tensors;
+  const ScopedDevice there(device_of(arguments));  // data that the function makes
+  const Trace trace(transform, types, arguments, where);
   const Result result = std::apply(f, tree::unflatten(packed, trace.parameters()));
-  return TracedCall<Result>{trace.finish(tree::flatten(result).tensors), tree::flatten(packed).tensors,
+  return TracedCall<Result>{trace.finish(tree::flatten(result).tensors), std::move(arguments),
                             argument_ends(args...), as_prototype(result)};
 }
 
@@ -130,7 +132,8 @@ class Jitted {
     const std::type_index kind = typeid(std::tuple<Args...>);
     const tree::Flattened flat = tree::flatten(std::tuple<Args...>(args...));
     const std::vector<Type> types = frontend::types_of(flat.tensors);
-    std::shared_ptr<frontend::JitEntry> entry = cache_->find(kind, flat.structure, types);
+    const Device device = frontend::device_of(flat.tensors);
+    std::shared_ptr<frontend::JitEntry> entry = cache_->find(kind, flat.structure, types, device);
     if (!entry) {
       frontend::require_arguments("jit: donate", options_.donate, sizeof...(Args), cache_->where());
       auto call = frontend::trace_call("jit", function_, types, cache_->where(), args...);
@@ -139,7 +142,7 @@ class Jitted {
         const std::vector<bool> chosen = call.select(argument);
         for (std::size_t k = 0; k < chosen.size(); ++k) donated[k] = donated[k] || chosen[k];
       }
-      entry = cache_->add(kind, flat.structure, types, std::move(call.function), std::move(donated),
+      entry = cache_->add(kind, flat.structure, types, device, std::move(call.function), std::move(donated),
                           std::make_shared<const Result>(std::move(call.prototype)));
     }
     return tree::unflatten(*static_cast<const Result*>(entry->prototype.get()), cache_->run(*entry, flat.tensors));

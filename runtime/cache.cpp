@@ -239,6 +239,19 @@ std::size_t DiskCache::clear() {
   return removed;
 }
 
+CacheStatistics& CacheStatistics::operator+=(const CacheStatistics& other) {
+  hits += other.hits;
+  absent += other.absent;
+  torn += other.torn;
+  corrupt += other.corrupt;
+  foreign += other.foreign;
+  stale += other.stale;
+  writes += other.writes;
+  failed_writes += other.failed_writes;
+  evictions += other.evictions;
+  return *this;
+}
+
 CacheStatistics DiskCache::statistics() const {
   std::lock_guard lock(mutex_);
   return statistics_;

@@ -54,6 +54,7 @@ struct CacheStatistics {
   std::uint64_t evictions = 0;
 
   std::uint64_t misses() const { return absent + torn + corrupt + foreign + stale; }
+  CacheStatistics& operator+=(const CacheStatistics& other);
 };
 
 struct CacheEntry {

@@ -21,7 +21,7 @@ StatusOr<std::vector<std::string>> describe_host() {
 
 constexpr DeviceKind kKinds[] = {
     {"cpu", describe_host, open_host},
-    {"cuda", cuda::describe_devices, cuda::open_device},
+    {"cuda", cuda::describe_devices, cuda::open_device, cuda::describe_compiler},
 };
 
 }  // namespace

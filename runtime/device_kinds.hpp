@@ -17,6 +17,8 @@ struct DeviceKind {
   // A description of each device of this machine, by ordinal; or why there is none.
   StatusOr<std::vector<std::string>> (*describe)();
   StatusOr<Device> (*open)(int ordinal, std::uint64_t memory_limit);
+  // What of this machine its code is compiled by, or why by nothing; null: the compiler is our own.
+  StatusOr<std::string> (*describe_compiler)() = nullptr;
 };
 
 // The host's first.

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "codegen/cuda/kernel_translator.hpp"
+#include "codegen/cuda/schedule_table.hpp"
+#include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -36,42 +38,118 @@ class ContractionEmitter {
   StatusOr<CudaKernelText> emit() {
     std::vector<std::string> parameters;
     for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
-    const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
-    const bool is_dot = op_.is("contract");
-    const std::string problem = is_dot ? contraction(sum) : convolution(sum);
-    // Values that do not depend on the sums stand in front.
-    const std::string before = translator_.translate(kernel_.body(), {}, 1);
-    const TileShape tile = choose_tile(batches_, rows_, columns_, lanes_, target_);
-    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes_);
-    const int height = 64 * tile.row_groups, width = 16 * lanes_ * tile.column_groups;
-    const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
-    const std::string body = finish();
+    const std::optional<TensorProblem> tensors = tensor_problem();
+    CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters) : with_fma(parameters);
     if (!translator_.refused().empty()) return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
-
-    CudaKernelText out;
-    const std::string identifier = cuda_identifier(kernel_.name);
-    out.text = format("\nnamespace {} {{\n{}}}\n", identifier + "_problem", problem);
-    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}", identifier,
-                       fmt::join(parameters, ", "), before);
-    out.text += "  constexpr int thread = 0;\n";
-    // Blocks that run together share rows of both factors: eight block rows at a time.
-    out.text += format("  const int batch_{0} = static_cast<int>(blockIdx.x) / {1}, place = static_cast<int>(blockIdx.x) % {1};\n",
-                       "", down * across);
-    out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", 8 * across, down);
-    out.text += format("  const int first_row = (band * 8 + place % {} % high) * {}, first_column = place % {} / high * {};\n",
-                       8 * across, height, 8 * across, width);
-    out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
-                       translator_.name(op_.operands[1]));
-    out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
-                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
-                       identifier, tile_type, sum, lanes_, rows_, columns_, body);
-    out.entry.name = identifier;
-    out.entry.shape = {.grid = {static_cast<unsigned>(batches_ * down * across)}, .block = {256}};
-    for (std::uint32_t k = 0; k < kernel_.parameters().size(); ++k) out.entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+    auto buffers = static_cast<std::uint32_t>(kernel_.parameters().size());
+    if (out.workspace_bytes > 0) ++buffers;
+    for (runtime::cuda::KernelEntry& entry : out.entries) {
+      for (std::uint32_t k = 0; k < buffers; ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+    }
     return out;
   }
 
  private:
+  // None for what the tensor cores have no form for: convolutions, several axes of batches.
+  std::optional<TensorProblem> tensor_problem() const {
+    if (!op_.is("contract")) return std::nullopt;
+    const ir::Attributes& a = op_.attributes;
+    if (a.integers("batch").size() > 1 || lanes_ != 2) return std::nullopt;
+    const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
+    const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
+    return TensorProblem{
+        .dtype = dtype(op_.operands[0]),
+        .batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
+        .rows = a.integer("rows"),
+        .columns = a.integer("columns"),
+        .depth = a.integer("depth"),
+        .lhs = {.buffer = buffer(0), .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"), .batch = first(a.integers("lhs_batch"))},
+        .rhs = {.buffer = buffer(1), .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"), .batch = first(a.integers("rhs_batch"))},
+        .may_round = target_.tf32};
+  }
+
+  CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
+    batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
+    const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
+    const TensorSchedule schedule = choose_schedule(problem, target_);
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
+    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
+    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
+                      parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
+    out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
+    return out;
+  }
+
+  CudaKernelText with_fma(std::vector<std::string> parameters) {
+    const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
+    const std::string problem = op_.is("contract") ? contraction(sum) : convolution(sum);
+    // Values that do not depend on the sums stand in front.
+    const std::string before = translator_.translate(kernel_.body(), {}, 1);
+    const int lanes = 16 / static_cast<int>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));  // of a thread's own vectors
+    const TileShape tile = choose_tile(batches_, rows_, columns_, lanes, target_);
+    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes);
+    const int height = 64 * tile.row_groups, width = 16 * lanes * tile.column_groups;
+    const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
+    const std::string body = finish(2), identifier = cuda_identifier(kernel_.name);
+    const std::int64_t blocks = batches_ * down * across, parts = target_.bitwise ? 1 : depth_parts(blocks);
+    const std::int64_t each = ((depth_ + parts - 1) / parts + tile.depth - 1) / tile.depth * tile.depth;
+    CudaKernelText out{.schedule = format("{}x{} by FMA{}", height, width, parts > 1 ? format(", depth in {} parts", parts) : ""),
+                       .uses = CudaKernelText::Uses::contractions};
+    if (parts > 1) {
+      out.workspace_bytes = parts * batches_ * rows_ * columns_ * static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
+      parameters.push_back(format("{}* __restrict__ partial_sums", sum));
+    }
+    const std::string list = format("{}", fmt::join(parameters, ", "));
+    out.text = format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
+    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}  constexpr int thread = 0;\n", identifier, list, before);
+    // Blocks that run together share rows of both factors: eight block rows at a time.
+    const std::int64_t grid = std::max<std::int64_t>(down * across, 1), band = std::max<std::int64_t>(8 * across, 1);
+    out.text += format("  const int batch_ = static_cast<int>(blockIdx.x) / {0} % {1}, place = static_cast<int>(blockIdx.x) % {0};\n", grid,
+                       std::max<std::int64_t>(batches_, 1));
+    out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", band, down);
+    out.text += format("  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n", band, height, width);
+    out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
+                       translator_.name(op_.operands[1]));
+    std::string range = format("0, {}", depth_), last = body;
+    if (parts > 1) {
+      out.text += format("  const int part = static_cast<int>(blockIdx.x) / {}, begin = part * {}, end = min({}, begin + {});\n", blocks, each, depth_, each);
+      range = "begin, end";
+      last = format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
+                    "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
+    }
+    out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
+                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
+                       identifier, tile_type, range, sum, lanes_, rows_, columns_, last);
+    out.entries.push_back({.name = identifier, .shape = {.grid = {static_cast<unsigned>(blocks * parts)}, .block = {256}}});
+    if (parts > 1) add_combination(out, list, before, body, sum, parts);
+    return out;
+  }
+
+  // Into how many pieces depth is cut, where the tiles of the result alone would leave processors idle.
+  std::int64_t depth_parts(std::int64_t blocks) const {
+    constexpr std::int64_t kShortestPart = 128, kMostParts = 128;
+    if (blocks == 0 || blocks >= target_.multiprocessors || depth_ < 4 * kShortestPart) return 1;
+    return std::min({(2 * target_.multiprocessors + blocks - 1) / blocks, depth_ / kShortestPart, kMostParts});
+  }
+
+  // Adds up the parts' sums, always in the same order, and finishes them.
+  void add_combination(CudaKernelText& out, const std::string& parameters, const std::string& before, const std::string& body, const std::string& sum,
+                       std::int64_t parts) {
+    const std::string name = cuda_identifier(kernel_.name) + "_combine";
+    const std::int64_t across = (columns_ + lanes_ - 1) / lanes_, vectors = batches_ * rows_ * across;
+    out.text += format("\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}  constexpr int thread = 0;\n", name, parameters, before);
+    out.text += "  const int vector = static_cast<int>(blockIdx.x) * 256 + static_cast<int>(threadIdx.x);\n";
+    out.text += format("  if (vector >= {}) return;\n", vectors);
+    out.text += format("  const int at_column = vector % {} * {}, line_of_sums = vector / {};\n", across, lanes_, across);
+    out.text += format("  const int at_row = line_of_sums % {}, batch_ = line_of_sums / {};\n", rows_, rows_);
+    out.text += format("  {} sums[{}] = {{}};\n", sum, lanes_);
+    out.text += format("  for (int part = 0; part < {}; ++part) {{\n", parts);
+    out.text += format("    const {}* const from = partial_sums + (std::int64_t(part) * {} + line_of_sums) * {} + at_column;\n", sum, batches_ * rows_, columns_);
+    out.text += format("    HYP_EACH(i, {}) if (at_column + i < {}) sums[i] = sums[i] + from[i];\n  }}\n", lanes_, columns_);
+    out.text += body + "}\n";
+    out.entries.push_back({.name = name, .shape = {.grid = {static_cast<unsigned>((vectors + 255) / 256)}, .block = {256}}});
+  }
+
   DType dtype(ValueId id) const { return kernel_.type(id).dtype(); }
 
   static std::string batch_offset(const Integers& extents, const Integers& strides) {
@@ -86,7 +164,7 @@ class ContractionEmitter {
   std::string contraction(const std::string& sum) {
     const ir::Attributes& a = op_.attributes;
     for (std::int64_t extent : a.integers("batch")) batches_ *= extent;
-    rows_ = a.integer("rows"), columns_ = a.integer("columns");
+    rows_ = a.integer("rows"), columns_ = a.integer("columns"), depth_ = a.integer("depth");
     const std::int64_t lhs_row = a.integer("lhs_row"), lhs_depth = a.integer("lhs_depth");
     const std::int64_t rhs_depth = a.integer("rhs_depth"), rhs_column = a.integer("rhs_column");
     std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, a.integer("depth"));
@@ -110,6 +188,7 @@ class ContractionEmitter {
     const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"), &rhs = list("rhs");
     batches_ = extents[1], rows_ = extents[0] * h[0] * w[0], columns_ = extents[3];
     const std::int64_t channels = std::max<std::int64_t>(extents[2], 1), depth = h[1] * w[1] * extents[2];
+    depth_ = depth;
     const auto source = [](const Integers& a, const char* o, const char* t) {
       return format("source<{}, {}, {}, {}, {}>({}, {})", a[2], a[3], a[4], a[5], a[6], o, t);
     };
@@ -143,10 +222,12 @@ class ContractionEmitter {
   }
 
   // The body, or the store of the sums where there is none.
-  std::string finish() {
+  std::string finish(std::size_t depth) {
     const bool is_dot = op_.is("contract");
     std::string batch = "batch_", row = "at_row", column = "at_column", out;
-    out = format("    const int valid = {} - at_column;\n", columns_);
+    // Every vector is whole where the columns are a multiple of it.
+    const bool is_whole = columns_ % lanes_ == 0;
+    if (!is_whole) out = format("    const int valid = {} - at_column;\n", columns_);
     if (!is_dot) {
       const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
       out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n", w[0], extents[3]);
@@ -161,15 +242,15 @@ class ContractionEmitter {
         out += format("    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + at_column * {}ll, stride = {};\n",
                       h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
-      return out + format("    HYP_EACH(i, {}) if (i < valid) {}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, translator_.name(to),
-                          cpp_type(dtype(to)));
+      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, is_whole ? "" : "if (i < valid) ",
+                          translator_.name(to), cpp_type(dtype(to)));
     }
     const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
     translator_.define_name(arguments[0], "sums");
     translator_.define_name(arguments[1], batch);
     translator_.define_name(arguments[2], row);
     translator_.define_name(arguments[3], column);
-    return out + translator_.translate_body(op_.blocks[0], "valid", 2);
+    return out + translator_.translate_body(op_.blocks[0], is_whole ? "" : "valid", depth);
   }
 
   const ir::Function& kernel_;
@@ -177,7 +258,7 @@ class ContractionEmitter {
   const CudaTarget& target_;
   const int lanes_;
   CudaKernelTranslator translator_;
-  std::int64_t batches_ = 1, rows_ = 1, columns_ = 1;
+  std::int64_t batches_ = 1, rows_ = 1, columns_ = 1, depth_ = 0;
 };
 
 }  // namespace

@@ -43,9 +43,10 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   out.text += format("  const {0} tile = static_cast<{0}>(blockIdx.x) * {1} + team;\n", number, per_block);
   if (is_ragged) out.text += format("  const bool live = tile < {};\n", lowered.tiles);
   out.text += body + "}\n";
-  out.entry.name = cuda_identifier(kernel.name);
-  out.entry.shape = {.grid = {static_cast<unsigned>(blocks)}, .block = {static_cast<unsigned>(team.threads * per_block)}};
-  for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k) out.entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+  runtime::cuda::KernelEntry entry{.name = cuda_identifier(kernel.name)};
+  entry.shape = {.grid = {static_cast<unsigned>(blocks)}, .block = {static_cast<unsigned>(team.threads * per_block)}};
+  for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+  out.entries.push_back(std::move(entry));
   return out;
 }
 

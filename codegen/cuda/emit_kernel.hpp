@@ -11,6 +11,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "codegen/cpp/cpp_scalars.hpp"
 #include "codegen/cuda/target.hpp"
@@ -22,8 +23,14 @@
 namespace hyperion::codegen {
 
 struct CudaKernelText {
+  // Which part of the prelude it needs besides the first.
+  enum class Uses : std::uint8_t { nothing, contractions, tensor_cores };
+
   std::string text;
-  runtime::cuda::KernelEntry entry;
+  std::string schedule;  // of a contraction, for dumps
+  Uses uses = Uses::nothing;
+  std::vector<runtime::cuda::KernelEntry> entries;  // in the order of their launches
+  std::int64_t workspace_bytes = 0;                 // of an extra buffer behind the kernel's parameters; dead afterwards
 };
 
 // REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team. `aligned`: every buffer begins at

@@ -5,6 +5,7 @@
 #include "codegen/cpp/cpp_scalars.hpp"
 #include "codegen/cuda/emit_kernel.hpp"
 #include "codegen/cuda/prelude.hpp"
+#include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
@@ -23,7 +24,9 @@ runtime::cuda::Compiler& compiler() {
 
 class CudaGenerator final : public CodeGenerator {
  public:
-  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)) {}
+  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)) {
+    target_.tf32 |= options_.fast;
+  }
 
   LoweringTarget lowering() const override {
     return {.vector_bytes = 16, .has_teams = true, .bitwise = target_.bitwise, .processors = target_.multiprocessors};
@@ -34,8 +37,14 @@ class CudaGenerator final : public CodeGenerator {
     Program& program = programs_.back();
     HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars, /*aligned=*/true));
     program.kernels += emitted.text;
-    EmittedKernel out{.launches = {{.symbol = emitted.entry.name, .tiles = lowered.tiles}}};
-    program.entries.push_back(std::move(emitted.entry));
+    program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
+    program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;
+    EmittedKernel out{.workspace_bytes = emitted.workspace_bytes, .schedule = emitted.schedule};
+    for (runtime::cuda::KernelEntry& entry : emitted.entries) {
+      // No launch for what has no blocks.
+      out.launches.push_back({.symbol = entry.name, .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1)});
+      program.entries.push_back(std::move(entry));
+    }
     return out;
   }
 
@@ -74,8 +83,13 @@ class CudaGenerator final : public CodeGenerator {
     std::string kernels;
     std::vector<runtime::cuda::KernelEntry> entries;
 
+    bool has_contractions = false, has_tensor_cores = false;
+
     std::string text() const {
-      return format("{}{}\n// ---- this program ---\n{}{}\n}}  // namespace hyperion\n", kCudaPrelude, kCudaContractionPrelude, scalars.text(), kernels);
+      return format("{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
+                    "{}{}\n}}  // namespace hyperion\n",
+                    kCudaPrelude, has_contractions ? kCudaContractionPrelude : "", has_tensor_cores ? kCudaAsyncPrelude : "",
+                    scalars.text(), kernels);
     }
   };
 

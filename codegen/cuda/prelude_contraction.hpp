@@ -37,13 +37,13 @@ bool is_finite(Sum x) {
 //   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
-// `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
+// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each pair of its sums.
 template <class Problem, class Tile, class Finish>
-void contract_fma(const Problem& problem, int first_row, int first_column, Finish finish) {
+void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
   constexpr int kPad = 4;
-  __shared__ Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
-  __shared__ Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  __shared__ alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
+  __shared__ alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
   constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
   Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
@@ -65,12 +65,12 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
     HYP_EACH(i, kLhsEach) {
       int k, row;
       lhs_place(i, k, row);
-      next_lhs[i] = from + k < Problem::kDepth ? problem.lhs(first_row + row, from + k) : Sum(0);
+      next_lhs[i] = from + k < end ? problem.lhs(first_row + row, from + k) : Sum(0);
     }
     HYP_EACH(i, kRhsEach) {
       int k, column;
       rhs_place(i, k, column);
-      next_rhs[i] = from + k < Problem::kDepth ? problem.rhs(from + k, first_column + column) : Sum(0);
+      next_rhs[i] = from + k < end ? problem.rhs(from + k, first_column + column) : Sum(0);
     }
   };
   const auto keep = [&](int stage) {
@@ -115,22 +115,22 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
       sums[g][r][h][l] = fma(a[g][r], b[h][l], sums[g][r][h][l]);
   };
 
-  if constexpr (Problem::kDepth > 0) {
-    fetch(0);
+  if (begin < end) {
+    fetch(begin);
     keep(0);
     bool is_odd = wait();
     int stage = 0;
-    for (int from = 0; from < Problem::kDepth; from += Tile::kDepth) {
-      const bool has_more = from + Tile::kDepth < Problem::kDepth;
+    for (int from = begin; from < end; from += Tile::kDepth) {
+      const bool has_more = from + Tile::kDepth < end;
       if (has_more) fetch(from + Tile::kDepth);
       if (is_odd) {
-        const int count = has_more || Problem::kDepth % Tile::kDepth == 0 ? Tile::kDepth : Problem::kDepth % Tile::kDepth;
+        const int count = min(Tile::kDepth, end - from);
         for (int k = 0; k < count; ++k) multiply_present(stage, from, k);
-      } else if (has_more || Problem::kDepth % Tile::kDepth == 0) {
+      } else if (from + Tile::kDepth <= end) {
         HYP_EACH(k, Tile::kDepth) multiply(stage, k);
       } else {
         // Beyond the end nothing is added: not even zero, which would turn -0 into 0.
-        for (int k = 0; k < Problem::kDepth % Tile::kDepth; ++k) multiply(stage, k);
+        for (int k = 0; k < end - from; ++k) multiply(stage, k);
       }
       if (has_more) {
         keep(stage ^ 1);
@@ -139,8 +139,9 @@ void contract_fma(const Problem& problem, int first_row, int first_column, Finis
       stage ^= 1;
     }
   }
-  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
-    finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(p, Tile::kLanes / 2) {
+    const Sum pair[2] = {sums[g][r][h][2 * p], sums[g][r][h][2 * p + 1]};
+    finish(pair, first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes + 2 * p);
   }
 }
 )prelude";

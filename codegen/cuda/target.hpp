@@ -19,6 +19,7 @@ struct CudaTarget {
   // Results have the interpreter's bits: sums keep its 64 partial results. Otherwise the shape of the machine decides in
   // which order elements are summed: always the same order, so results do not change from run to run.
   bool bitwise = false;
+  bool tf32 = false;  // products of f32 may round their factors to tf32
 
   int compute() const;  // 90 for sm_90a
   bool has_wgmma() const { return architecture == "sm_90a"; }

@@ -32,6 +32,7 @@ class CodeGenerator {
 struct GeneratorOptions {
   std::string name;       // of the module
   int threads = 1;        // guides schedules; never changes results
+  bool fast = false;      // policy `fast`
   bool is_whole = false;  // one piece of text for everything, for people who read it
 };
 std::unique_ptr<CodeGenerator> make_code_generator(const Target& target, const GeneratorOptions& options);

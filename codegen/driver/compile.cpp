@@ -43,6 +43,16 @@ StatusOr<> check_compilable(const Function& function) {
   return {};
 }
 
+// What a machine wants of the graph, whatever pipeline was asked for.
+void add_target_passes(passes::Pipeline& pipeline, const DriverOptions& options) {
+  const auto* gpu = std::get_if<CudaTarget>(&options.target);
+  if (gpu == nullptr) return;
+  pipeline.add("split_searches");
+  if (!gpu->bitwise) pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}});
+  if (!gpu->bitwise && gpu->has_wgmma() && (gpu->tf32 || options.fast)) pipeline.add("depth_innermost");
+  pipeline.add("cse");
+}
+
 StatusOr<> run_passes(ir::Module& module, const std::string& entry, const DriverOptions& options,
                       const StageListener& listener) {
   Diagnostics diagnostics;
@@ -52,6 +62,7 @@ StatusOr<> run_passes(ir::Module& module, const std::string& entry, const Driver
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
+  add_target_passes(pipeline, options);
   if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) {
     return std::unexpected(from(diagnostics));
   }
@@ -153,7 +164,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   // Each group becomes a kernel, each kernel a function of some object.
   const bool is_read = listener.text || listener.wants_assembly;
   const std::unique_ptr<CodeGenerator> code =
-      make_code_generator(options.target, {.name = module.name, .threads = options.threads, .is_whole = is_read});
+      make_code_generator(options.target, {.name = module.name, .threads = options.threads, .fast = options.fast, .is_whole = is_read});
   GroupCompiler compiler(module, *code, functions);
   for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);

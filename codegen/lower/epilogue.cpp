@@ -15,6 +15,11 @@ bool has_packed_kernel(DType dtype) {
   return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
+int epilogue_lanes(DType sum, const LoweringTarget& target) {
+  // The tensor cores leave pairs of neighbouring columns in each thread.
+  return target.has_teams ? 2 : target.vector_bytes / static_cast<int>(byte_size(sum));
+}
+
 Lowered begin_anchored_kernel(const ir::Function& group) {
   Lowered out;
   out.kernel = std::make_unique<ir::Function>(group.name + "_kernel", ir::FunctionKind::kernel);

@@ -27,6 +27,9 @@ Lowered begin_anchored_kernel(const ir::Function& group);
 // Writes `op` (contract or convolve) with its epilogue and ends the kernel.
 void write_anchored_kernel(Lowered& out, const EpiloguePlan& plan, std::string_view op, ir::Attributes attributes);
 
+// Sums in one vector of a body: as many as fill one of the target's.
+int epilogue_lanes(DType sum, const LoweringTarget& target);
+
 // Whether the micro-kernels compute with this element type. Integer sums are exact in any order, and the general loops
 // vectorize them over columns.
 bool has_packed_kernel(DType dtype);

@@ -136,7 +136,7 @@ std::vector<TermId> digits(TermPool& pool, TermId position, Type type) {
 Lowered lower_dot(const ir::Function& group, const Op& dot, const Layout& layout, const LoweringTarget& target) {
   const Type type = group.type(dot.results[0]);
   const DType sum = accumulation_dtype(type.dtype());
-  const int lanes = target.vector_bytes / static_cast<int>(byte_size(sum));
+  const int lanes = epilogue_lanes(sum, target);
   Lowered out = begin_anchored_kernel(group);
   const std::int64_t batch = product(layout.batch), rows = layout.rows.size, columns = layout.columns.size;
   const EpiloguePlan plan{

@@ -142,7 +142,7 @@ Lowered lower_convolve(const ir::Function& group, const Op& op, const Member& m,
   const Convolution v(op.attributes, rank);
   const Problem& p = m.problem;
   const DType sum = accumulation_dtype(group.type(op.operands[0]).dtype());
-  const int lanes = target.vector_bytes / static_cast<int>(byte_size(sum));
+  const int lanes = epilogue_lanes(sum, target);
   Lowered out = begin_anchored_kernel(group);
   const EpiloguePlan plan{.group = group,
                           .anchor = op,

@@ -21,7 +21,7 @@ constexpr int kAccessBytes = 16;   // most that a thread moves at once
 constexpr int kWarp = 32;
 constexpr int kFlatThreads = 256;
 constexpr int kMostThreads = 1024;
-constexpr int kMostChunks = 4;     // of a row that a thread holds; more, and registers run out in long chains
+constexpr int kHeldElements = 32;  // of a row, by one thread; more, and registers run out in long chains
 // Waves of blocks that keep every processor busy; with fewer elements, threads take less each.
 constexpr std::int64_t kThreadsPerProcessor = 2048;
 
@@ -207,8 +207,7 @@ class TeamLowering {
       out_.team.threads = static_cast<int>(std::clamp<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp, kFlatThreads));
       lanes = out_.team.threads * chunk;
     } else {
-      const std::int64_t threads = nest_.variables.size() < 2 ? kFlatThreads
-                                                              : std::min<std::int64_t>(kFlatThreads, round_up(divide_up(length, chunk), kWarp));
+      const std::int64_t threads = std::min<std::int64_t>(kFlatThreads, std::max<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp));
       out_.team.threads = static_cast<int>(threads);
       lanes = threads * chunk * chunks;
     }
@@ -248,7 +247,7 @@ class TeamLowering {
     const std::int64_t outputs = vectorize ? nest_.extent(nest_.variables.size() - 1) : 1;
     choose_row_team(target_.bitwise ? shortest_row_reduction() : length);
     const std::int64_t unit = std::int64_t{out_.team.threads} * out_.team.chunk;
-    const std::int64_t most = unit * kMostChunks;
+    const std::int64_t most = unit * chunks_held_;
     if (!target_.bitwise) writer.set_reduction_lanes(static_cast<int>(unit), static_cast<int>(most));
     out_.tiles = 1;
     for (std::size_t k = 0; k < outer_count; ++k) out_.tiles *= nest_.extent(k);
@@ -280,12 +279,18 @@ class TeamLowering {
       return;
     }
     out_.team.chunk = length % chunk_ == 0 ? chunk_ : 1;
-    const std::int64_t chunks = divide_up(length, out_.team.chunk);
+    const std::int64_t chunk = out_.team.chunk, chunks = divide_up(length, chunk);
+    // A thread holds up to 32 elements of a row: with a thousand threads there are registers for half of that. Rows longer
+    // than that are walked, by half as many threads.
+    const std::int64_t most = kHeldElements / chunk;
+    // Within a warp as long as it holds the row: threads of one warp combine without waiting for others.
     std::int64_t threads = std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(divide_up(chunks, 2), 1)));
-    if (threads > kWarp) threads = round_up(divide_up(chunks, 2), kWarp);
-    if (threads > 256) threads = round_up(divide_up(chunks, kMostChunks), kWarp);
-    if (threads < 256 && threads > kWarp) threads = std::bit_ceil(static_cast<std::uint64_t>(threads));
-    out_.team.threads = static_cast<int>(std::min<std::int64_t>(threads, kMostThreads));
+    if (threads > kWarp) threads = std::max<std::int64_t>(kWarp, std::bit_ceil(static_cast<std::uint64_t>(divide_up(chunks, most))));
+    if (threads > 256) threads = std::max<std::int64_t>(256, round_up(divide_up(chunks, most), kWarp));
+    if (threads > kMostThreads / 2) threads = round_up(divide_up(2 * chunks, most), kWarp);
+    chunks_held_ = threads > kMostThreads / 2 ? std::max<std::int64_t>(most / 2, 1) : most;
+    if (threads > kMostThreads) threads = kMostThreads / 2, chunks_held_ = std::max<std::int64_t>(most / 2, 1);
+    out_.team.threads = static_cast<int>(threads);
   }
 
   // Vectors run along the last variable unless a long row reduction depends on it.
@@ -375,6 +380,7 @@ class TeamLowering {
   Lowered out_;
   std::vector<ValueId> results_;
   int chunk_ = 4;
+  std::int64_t chunks_held_ = 1;  // of a row, by one thread
 };
 
 }  // namespace

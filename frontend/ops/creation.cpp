@@ -50,7 +50,9 @@ Tensor zeros(Shape shape, DType dtype, Where where) { return full(std::move(shap
 Tensor ones(Shape shape, DType dtype, Where where) { return full(std::move(shape), 1, dtype, where); }
 
 Tensor full_like(Operand x, double value) {
-  return Tensor(frontend::splat(frontend::tensor_of("full_like", x).type(), value, x.location()));
+  const Tensor like = frontend::tensor_of("full_like", x);
+  const ScopedDevice there(like.device());
+  return Tensor(frontend::splat(like.type(), value, x.location()));
 }
 Tensor zeros_like(Operand x) { return full_like(x, 0); }
 Tensor ones_like(Operand x) { return full_like(x, 1); }
@@ -123,9 +125,10 @@ Tensor from_bytes(DType dtype, Shape shape, std::span<const std::byte> bytes, Wh
                     format("{} needs {} elements, got {}", type.text(), type.element_count(),
                            bytes.size() / byte_size(dtype)));
   }
-  auto array = frontend::make_array(type, bytes);
+  const Device device = default_device();
+  auto array = frontend::make_array(type, bytes, device);
   if (!array) frontend::raise(place, array.error());
-  return Tensor(frontend::data_node(*std::move(array), type));
+  return Tensor(frontend::data_node(*std::move(array), type, device));
 }
 
 template <class T>

@@ -14,6 +14,7 @@
 
 #include "frontend/ops/creation.hpp"
 #include "frontend/tensor.hpp"
+#include "frontend/trace.hpp"
 #include "frontend/tree.hpp"
 
 namespace hyperion::optim {
@@ -104,6 +105,7 @@ State<Parameters> start(const Rule& rule, const Parameters& parameters, double l
   const auto moment = [&](bool is_used) {
     return tree::map(parameters, [&](const Tensor& p) { return is_used ? zeros_like(p) : zeros({0}, p.dtype()); });
   };
+  const ScopedDevice there(frontend::device_of(tree::flatten(parameters).tensors));
   return {zeros({}, DType::i64), tensor(learning_rate), moment(rule.has_first()), moment(rule.has_second()), moment(rule.has_third())};
 }
 

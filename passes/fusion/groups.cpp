@@ -180,7 +180,11 @@ class Grouper {
       case GroupKind::map: break;
     }
     // A map whose only reader sees it in another shape is computed where it is read: the elements are the same.
-    if (!direct) return to_is_map && is_reshaped_for(consumer, producer) && used_only_by(from, g, consumer);
+    if (!direct) {
+      const bool is_reduction = to.kind == GroupKind::row || (to.kind == GroupKind::column && to.ops.size() == 1);
+      if (!used_only_by(from, g, consumer) || !is_reshaped_for(consumer, producer)) return false;
+      return to_is_map || (is_reduction && splits_axes(consumer, producer));
+    }
     switch (to.kind) {
       case GroupKind::map: return to.domain == from.domain;
       // Into the epilogue, not in front of the sums: those read their operands from memory.
@@ -228,6 +232,23 @@ class Grouper {
       for (ValueId value = operand; f_.value(value).producer != producer; value = f_.producer(value)->operands[0]) {
         if (!f_.producer(value)->is("reshape")) return false;
       }
+    }
+    return true;
+  }
+
+  // Whether each axis of what `producer` computes is one axis, or several neighbouring ones, of what `consumer` reads: then
+  // an index of the former is a sum of indices of the latter, without divisions.
+  bool splits_axes(OpId consumer, OpId producer) const {
+    for (ValueId operand : f_.op(consumer).operands) {
+      if (source(operand) != producer) continue;
+      const std::vector<std::int64_t> whole = result_sizes(f_, f_.op(producer)), parts = sizes_without_ones(f_.type(operand));
+      std::size_t next = 0;
+      for (std::int64_t size : whole) {
+        std::int64_t product = 1;
+        while (next < parts.size() && product < size) product *= parts[next++];
+        if (product != size) return false;
+      }
+      if (next != parts.size()) return false;
     }
     return true;
   }

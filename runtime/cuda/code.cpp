@@ -21,6 +21,7 @@ std::uint32_t buffer_of(const Parameter& parameter) {
 
 StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
                              CUdeviceptr address) {
+  HYP_TRY(const auto current, context.enter());
   CUtensorMap map = {};
   const std::vector<std::uint32_t> element_strides(wanted.dims.size(), 1);
   HYP_TRY_VOID(

@@ -4,6 +4,7 @@
 
 #include "ir/support/format.hpp"
 #include "runtime/cuda/code.hpp"
+#include "runtime/cuda/nvrtc.hpp"
 #include "runtime/cuda/pool.hpp"
 #include "runtime/cuda/queue.hpp"
 #include "runtime/cuda/staging.hpp"
@@ -73,6 +74,11 @@ StatusOr<std::vector<std::string>> describe_devices() {
   std::vector<std::string> descriptions;
   for (const DeviceProperties& device : devices) descriptions.push_back(describe(device));
   return descriptions;
+}
+
+StatusOr<std::string> describe_compiler() {
+  HYP_TRY(const auto nvrtc, Nvrtc::load());
+  return format("NVRTC {}", version_text(nvrtc->version()));
 }
 
 StatusOr<Device> open_device(int ordinal, std::uint64_t memory_limit) {

@@ -19,6 +19,9 @@ std::string describe(const DeviceProperties& properties);
 // A description of each GPU, without opening it; why there is none.
 StatusOr<std::vector<std::string>> describe_devices();
 
+// "NVRTC 13.0"; why there is none.
+StatusOr<std::string> describe_compiler();
+
 // cuda:`ordinal` with its primary context. `memory_limit` in bytes; 0: none.
 StatusOr<Device> open_device(int ordinal, std::uint64_t memory_limit = 0);
 StatusOr<Device> make_device(std::shared_ptr<Context> context, std::uint64_t memory_limit = 0);

@@ -55,7 +55,10 @@ class LoadedDriver final : public Driver {
 
 StatusOr<std::shared_ptr<Driver>> Driver::load(const std::string& library) {
   StatusOr<SharedLibrary> opened = SharedLibrary::open(library);
-  if (!opened) return problem_error(Problem::no_driver, std::move(opened).error().message);
+  if (!opened) {
+    return problem_error(Problem::no_driver, format("{} ({})", info(Problem::no_driver).summary,
+                                                    opened.error().message));
+  }
   auto owner = std::make_shared<SharedLibrary>(*std::move(opened));
   HYP_LOG("runtime.cuda", info, format("driver from {}", owner->path()));
   return from_symbols([owner](const char* name) { return owner->symbol(name); }, owner->path(),

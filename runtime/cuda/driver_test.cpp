@@ -59,9 +59,9 @@ TEST(CudaDriver, AMissingLibraryIsOneSentence) {
   EXPECT_TRUE(is_problem(driver.error(), Problem::no_driver));
   EXPECT_EQ(driver.error().code, Code::unavailable);
   EXPECT_EQ(text(driver),
-            "unavailable: libcuda-of-another-world.so.1: cannot open shared object file: No such "
-            "file or directory [cuda.no_driver]; install the driver of the GPU (it provides "
-            "libcuda.so.1), or run on the CPU");
+            "unavailable: the NVIDIA driver is not installed (libcuda-of-another-world.so.1: cannot "
+            "open shared object file: No such file or directory) [cuda.no_driver]; install the driver "
+            "of the GPU (it provides libcuda.so.1), or run on the CPU");
 }
 
 TEST(CudaDriver, AnotherLibraryIsNoDriver) {

@@ -212,6 +212,10 @@ StatusOr<BufferView> BufferView::copy_to(const Device& device) const {
     HYP_TRY_VOID(read_elements({copy.data(), bytes}));
     return copy;
   }
+  if (buffer_.device().is_host() && desc_->is_dense) {
+    HYP_TRY_VOID(device.backend().upload(copy.data(), {data(), bytes}));
+    return copy;
+  }
   std::vector<std::byte> dense(bytes);
   HYP_TRY_VOID(read_elements(dense));
   HYP_TRY_VOID(device.backend().upload(copy.data(), dense));

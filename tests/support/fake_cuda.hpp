@@ -75,6 +75,7 @@ class FakeDriver final : public cuda::Driver {
 
 #define HYP_CUDA_ENTRY(name, parameters, arguments)                                    \
   cuda::CUresult name parameters override {                                            \
+    const std::lock_guard lock(mutex_);                                                \
     if (const auto injected = begin(#name); injected != CUDA_SUCCESS) return injected; \
     return on_##name arguments;                                                        \
   }
@@ -111,6 +112,8 @@ class FakeDriver final : public cuda::Driver {
 #undef HYP_CUDA_ENTRY
 
  private:
+  std::recursive_mutex mutex_;  // a kernel may call the driver
+
   using Work = std::function<void()>;
   using Graph = std::vector<Work>;
   struct Stream {

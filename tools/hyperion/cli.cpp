@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "frontend/device.hpp"
+#include "ir/support/format.hpp"
 #include "ir/support/status.hpp"
 #include "tools/hyperion/commands.hpp"
 #include "tools/hyperion/session.hpp"
@@ -14,20 +16,31 @@ constexpr int kExitGood = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// Shown in the help and checked: there is one data set layout and one kind of device so far.
+// Shown in the help and checked: there is one data set layout so far.
 void add_task(CLI::App& app, std::string& task) {
   app.add_option("task", task, "mnist: ten classes of small grey images")
       ->required()
       ->check(CLI::IsMember({"mnist"}));
 }
 
+// What is no name of a device is a mistake of the command line; whether there is that device, only
+// the command finds out.
+std::string mistake_in_device(const std::string& name) {
+  const StatusOr<Device> device = Device::parse(name);
+  if (device) return {};
+  return format("{}; {}", device.error().message, device.error().advice);
+}
+
 void add_device(CLI::App& app, std::string& device, int& threads) {
-  app.add_option("--device", device, "where to compute")->check(CLI::IsMember({"cpu"}));
+  app.add_option("--device", device,
+                 "where to compute: cpu, cuda, or cuda:1 for the second GPU (default: what "
+                 "HYPERION_DEVICE names, else cpu)")
+      ->check(CLI::Validator(mistake_in_device, "DEVICE"));
   app.add_option("--threads", threads, "of the CPU; results do not depend on it (default: all)")
       ->check(CLI::Range(1, 4096));
 }
 
-void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::string& device) {
+void add_train(CLI::App& tool, TrainOptions& options, std::string& task) {
   CLI::App& app = *tool.add_subcommand("train", "train a classifier and test it");
   add_task(app, task);
   app.add_option("--model", options.model, "mlp or cnn")
@@ -43,7 +56,7 @@ void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::st
                  "the highest learning rate; it rises to it, then falls to zero")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed)->capture_default_str();
-  add_device(app, device, options.threads);
+  add_device(app, options.device, options.threads);
   CLI::Option* folder =
       app.add_option("--checkpoint", options.checkpoint, "a folder to save progress in");
   app.add_option("--checkpoint-every", options.checkpoint_every,
@@ -64,14 +77,32 @@ void add_train(CLI::App& tool, TrainOptions& options, std::string& task, std::st
   app.callback([&options] { train(options); });
 }
 
-void add_eval(CLI::App& tool, EvalOptions& options, std::string& task, std::string& device) {
+void add_eval(CLI::App& tool, EvalOptions& options, std::string& task) {
   CLI::App& app = *tool.add_subcommand("eval", "test a trained classifier");
   add_task(app, task);
   app.add_option("--checkpoint", options.checkpoint, "the folder that train saved to")->required();
   app.add_option("--data", options.data, "as for train (default: what it was trained on)");
-  add_device(app, device, options.threads);
+  add_device(app, options.device, options.threads);
   app.add_option("--limit", options.limit)->check(CLI::PositiveNumber)->group("");
   app.callback([&options] { evaluate(options); });
+}
+
+void add_tune(CLI::App& tool, TuneCommandOptions& options) {
+  CLI::App& app = *tool.add_subcommand("tune", "measure how matrix products run on a GPU's tensor cores");
+  app.add_option("shapes", options.shapes, "ROWSxCOLUMNSxDEPTH; one number is a cube")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "bf16, f16, or f32, which is rounded to tf32")
+      ->check(CLI::IsMember({"bf16", "f16", "f32"}))
+      ->capture_default_str();
+  app.add_option("--layout", options.layouts, "of the factors, each N (as in x @ w) or T (transposed)")
+      ->check(CLI::IsMember({"NN", "NT", "TN", "TT"}))
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--candidates", options.candidates, "schedules to measure, the likeliest first")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "for each candidate")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--device", options.device)->capture_default_str();
+  app.callback([&options] { tune_products(options); });
 }
 
 void add_cache(CLI::App& tool) {
@@ -90,11 +121,12 @@ int run_hyperion(int argc, char** argv) {
   app.set_version_flag("--version", version_text());
   TrainOptions train_options;
   EvalOptions eval_options;
+  TuneCommandOptions tune_options;
   std::string task;
-  std::string device = "cpu";
-  add_train(app, train_options, task, device);
-  add_eval(app, eval_options, task, device);
+  add_train(app, train_options, task);
+  add_eval(app, eval_options, task);
   app.add_subcommand("devices", "what this machine computes with")->callback(list_devices);
+  add_tune(app, tune_options);
   add_cache(app);
   app.add_subcommand("version", "the version of this program")->callback(print_version);
   try {

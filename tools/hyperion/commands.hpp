@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace hyperion::tools {
 
@@ -17,6 +18,7 @@ struct TrainOptions {
   std::int64_t batch = 128;
   std::optional<double> learning_rate;  // absent: the model's own
   std::uint64_t seed = 0;
+  std::string device;                 // "cuda:1"; empty: the default one
   int threads = 0;                    // 0: one for each core
   std::string checkpoint;             // a folder; empty: none is kept
   std::int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
@@ -30,11 +32,22 @@ struct TrainOptions {
 struct EvalOptions {
   std::string data;  // empty: what the checkpoint was trained on
   std::string checkpoint;
+  std::string device;
   int threads = 0;
   std::int64_t limit = 0;
 };
 
+struct TuneCommandOptions {
+  std::string device = "cuda:0";
+  std::string dtype = "bf16";
+  std::vector<std::string> shapes = {"4096"};     // "4096x4096x1024" is rows, columns, depth; one number: a cube
+  std::vector<std::string> layouts = {"NN"};
+  int candidates = 10;
+  double seconds = 0.03;  // for each candidate
+};
+
 void train(const TrainOptions& options);
+void tune_products(const TuneCommandOptions& options);
 void evaluate(const EvalOptions& options);
 void list_devices();
 void list_cache();

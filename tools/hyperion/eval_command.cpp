@@ -1,14 +1,14 @@
 #include <cstdio>
 
-#include "frontend/engine.hpp"
 #include "ir/support/format.hpp"
 #include "tools/hyperion/commands.hpp"
+#include "tools/hyperion/device_choice.hpp"
 #include "tools/hyperion/run_file.hpp"
 
 namespace hyperion::tools {
 
 void evaluate(const EvalOptions& options) {
-  frontend::set_instance(runtime::Instance::create({.threads = options.threads}));
+  choose_device(options.device, options.threads);
   const TrainOptions settings = load_settings(options.checkpoint);
   const data::ImageDataset dataset =
       load_dataset(options.data.empty() ? settings.data : options.data,

@@ -30,8 +30,8 @@ std::string moment(std::int64_t seconds) {
 
 }  // namespace
 
-// The host's with what code generation makes of it; then, of every other kind, the devices or why
-// there are none.
+// The host's with what code generation makes of it; then, of every other kind, the devices and what
+// compiles for them, or why there are none.
 void list_devices() {
   const codegen::CpuTarget target = codegen::host_target();
   for (const runtime::Device& device : frontend::instance()->devices()) {
@@ -47,6 +47,10 @@ void list_devices() {
     for (std::size_t ordinal = 0; ordinal < devices->size(); ++ordinal) {
       print(format("{}:{}  {}\n", kind.name, ordinal, (*devices)[ordinal]));
     }
+    if (kind.describe_compiler == nullptr) continue;
+    const StatusOr<std::string> compiler = kind.describe_compiler();
+    print(format("{}  {}\n", kind.name,
+                 compiler ? "code is compiled by " + *compiler : compiler.error().text()));
   }
 }
 

@@ -76,9 +76,8 @@ class ModelSession : public Session {
     evaluation_(training_.model, image_tensor(images), label_tensor(labels)).first.eval();
   }
 
-  StepResult step(const data::Batch& batch) override {
-    const auto [next, value] =
-        step_(std::exchange(training_, {}), image_tensor(batch.images), label_tensor(batch.labels));
+  StepResult step(Tensor images, Tensor labels) override {
+    const auto [next, value] = step_(std::exchange(training_, {}), images, labels);
     training_ = next;
     return {value.first.template item<float>(), value.second.template item<float>()};
   }

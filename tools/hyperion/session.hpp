@@ -5,8 +5,9 @@
 // call, and no later call compiles anything. The optimizer is SGD with momentum 0.9; its rate
 // rises during the first twentieth of all steps and falls to zero along half a cosine.
 //
-// Results depend on the settings, the seed and the batches alone, to the bit: not on threads, and
-// not on whether the session was saved and loaded in between. Errors are thrown as hyperion::Error.
+// Everything of a session is on the default device of when it was made. Results depend on the
+// settings, the seed, the batches and the kind of device alone, to the bit: not on threads, and not
+// on whether the session was saved and loaded in between. Errors are thrown as hyperion::Error.
 // Thread safety: one caller at a time.
 #pragma once
 
@@ -15,7 +16,7 @@
 #include <vector>
 
 #include "frontend/checkpoint.hpp"
-#include "frontend/data/batches.hpp"
+#include "frontend/tensor_batches.hpp"
 #include "tools/hyperion/models.hpp"
 
 namespace hyperion::tools {
@@ -48,7 +49,7 @@ class Session {
 
   // Compiles what evaluate() runs.
   virtual void prepare() = 0;
-  virtual StepResult step(const data::Batch& batch) = 0;
+  virtual StepResult step(Tensor images, Tensor labels) = 0;  // a batch, as TensorBatches gives it
   // Of a whole set, pixels normalised as `normalisation` says.
   virtual Evaluation evaluate(const data::LabelledImages& set,
                               const data::BatchOptions& normalisation) = 0;

@@ -7,11 +7,13 @@
 #include <numeric>
 
 #include "frontend/engine.hpp"
+#include "frontend/tensor_batches.hpp"
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cache.hpp"
 #include "runtime/trace_writer.hpp"
 #include "tools/hyperion/commands.hpp"
+#include "tools/hyperion/device_choice.hpp"
 #include "tools/hyperion/loss_curve.hpp"
 #include "tools/hyperion/progress_line.hpp"
 #include "tools/hyperion/report.hpp"
@@ -39,9 +41,9 @@ std::uint64_t programs_loaded() {
   return statistics.compiled + statistics.from_disk;
 }
 
-std::uint64_t system_allocations() {
-  return frontend::instance()->devices()[0].memory().allocations;
-}
+runtime::Device current_device() { return value_or_throw(frontend::runtime_device(default_device())); }
+
+std::uint64_t system_allocations() { return current_device().memory().allocations; }
 
 // Better now than after an hour of training.
 void require_folder_of(const std::string& path) {
@@ -80,14 +82,14 @@ class TrainRun {
   void write_files(const RunReport& report) const;
 
   int epoch() const { return static_cast<int>(progress_.epochs.size()) + 1; }
-  std::int64_t steps_per_epoch() const { return loader_->batches_per_epoch(); }
+  std::int64_t steps_per_epoch() const { return batches_ahead_->batches_per_epoch(); }
   std::int64_t total_steps() const { return steps_per_epoch() * options_.epochs; }
   bool is_finished() const { return std::ssize(progress_.epochs) == options_.epochs; }
 
   const TrainOptions options_;
   data::ImageDataset dataset_;
   data::BatchOptions batches_;
-  std::unique_ptr<data::BatchLoader> loader_;
+  std::unique_ptr<data::TensorBatches> batches_ahead_;
   std::unique_ptr<Session> session_;
   Progress progress_;
   TimeSpent time_;
@@ -103,7 +105,7 @@ void TrainRun::open_data() {
   batches_.mean = dataset_.pixel_mean;
   batches_.deviation = dataset_.pixel_deviation;
   progress_.position.seed = options_.seed;
-  loader_ = value_or_throw(data::BatchLoader::create(dataset_.train, batches_, progress_.position));
+  batches_ahead_ = data::TensorBatches::create(dataset_.train, batches_, progress_.position);
 }
 
 void TrainRun::open_session() {
@@ -125,17 +127,15 @@ void TrainRun::open_session() {
                          "continue it with --resume, or use another checkpoint folder"});
     }
     progress_ = load_run(options_, steps_per_epoch(), *session_);
-    loader_ =
-        value_or_throw(data::BatchLoader::create(dataset_.train, batches_, progress_.position));
+    batches_ahead_ = data::TensorBatches::create(dataset_.train, batches_, progress_.position);
   }
   session_->prepare();
 }
 
 void TrainRun::announce() const {
-  const auto device = frontend::instance()->devices()[0];
-  std::puts(format("{}: {} parameters; {} training and {} test images; {}, {} threads",
-                   options_.model, session_->parameter_count(), dataset_.train.labels.dims[0],
-                   dataset_.test.labels.dims[0], device.name(), device.threads())
+  std::puts(format("{}: {} parameters; {} training and {} test images; {}", options_.model,
+                   session_->parameter_count(), dataset_.train.labels.dims[0],
+                   dataset_.test.labels.dims[0], chosen_device_text())
                 .c_str());
   if (!progress_.losses.empty()) {
     std::puts(
@@ -174,28 +174,28 @@ void TrainRun::end_epoch(ProgressLine& line) {
 double TrainRun::steps() {
   ProgressLine line(options_.epochs, total_steps(), std::ssize(progress_.losses), options_.batch);
   while (!is_finished()) {
-    const data::Batch* batch;
+    data::TensorBatch batch;
     {
       const Stopwatch watch(time_.data);
-      batch = &loader_->next();
+      batch = batches_ahead_->next();
     }
     StepResult result;
     {
       const Stopwatch watch(session_seconds_);
-      result = session_->step(*batch);
+      result = session_->step(std::move(batch.images), std::move(batch.labels));
     }
     if (programs_after_first_step_ == 0) {
       programs_after_first_step_ = programs_loaded();
       allocations_after_first_step_ = system_allocations();
     }
     progress_.losses.push_back(result.loss);
-    progress_.right += std::lround(result.accuracy * static_cast<float>(batch->size));
-    progress_.position = batch->after;
+    progress_.right += std::lround(result.accuracy * static_cast<float>(batch.size));
+    progress_.position = batch.after;
     const std::int64_t step = std::ssize(progress_.losses);
     line.step(epoch(), step, result.loss, result.accuracy);
-    if (batch->ends_epoch) end_epoch(line);
+    if (batch.ends_epoch) end_epoch(line);
     const bool is_due = options_.checkpoint_every > 0 && step % options_.checkpoint_every == 0;
-    if (batch->ends_epoch || is_due) save();
+    if (batch.ends_epoch || is_due) save();
   }
   return line.images_per_second();
 }
@@ -211,7 +211,7 @@ void TrainRun::write_files(const RunReport& report) const {
 }
 
 void TrainRun::report(double images_per_second) {
-  const auto device = frontend::instance()->devices()[0];
+  const runtime::Device device = current_device();
   const frontend::EngineStatistics engine = frontend::engine_statistics();
   RunReport report{.threads = device.threads(),
                    .device = device.name(),
@@ -260,7 +260,7 @@ void TrainRun::run() {
 }  // namespace
 
 void train(const TrainOptions& options) {
-  frontend::set_instance(runtime::Instance::create({.threads = options.threads}));
+  choose_device(options.device, options.threads);
   TrainRun(options).run();
 }
 

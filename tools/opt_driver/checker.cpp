@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codegen/driver/run.hpp"
+#include "codegen/driver/target_of.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/json.hpp"
@@ -11,6 +12,25 @@
 #include "tools/opt_driver/tensor_text.hpp"
 
 namespace hyperion::tools {
+namespace {
+
+// Where compiled code runs, and what it is compiled for.
+struct CompiledSite {
+  codegen::RunSite site;
+  codegen::DriverOptions options;
+};
+
+StatusOr<CompiledSite> open_site(const std::string& device) {
+  if (device.empty()) return CompiledSite{codegen::RunSite::host(), {}};
+  HYP_TRY(codegen::RunSite site, codegen::RunSite::open(device));
+  codegen::DriverOptions options;
+  HYP_TRY(options.target, codegen::target_of(site.device));
+  // Bits are compared, so sums are taken in the interpreter's order.
+  if (auto* gpu = std::get_if<codegen::CudaTarget>(&options.target)) gpu->bitwise = true;
+  return CompiledSite{std::move(site), std::move(options)};
+}
+
+}  // namespace
 
 Checker::Checker(const ir::Module& module, const OptConfig& config) : config_(config) {
   Diagnostics diagnostics;
@@ -96,11 +116,17 @@ void Checker::add_row(const std::string& step, const std::string& rewrites,
 
 Result<> Checker::compiled(const ir::Module& module, Diagnostics& diagnostics) {
   rewrites_ = 0;
-  const Difference found = measure(module, [](const ir::Module& whole, const ir::Function& function,
-                                              std::span<const LiteralPtr> arguments) {
-    return codegen::run_compiled(whole, function.name, arguments);
+  const StatusOr<CompiledSite> site = open_site(config_.device);
+  if (!site) {
+    diagnostics.error("opt.device", site.error().text());
+    return failure();
+  }
+  const Difference found = measure(module, [&](const ir::Module& whole, const ir::Function& function,
+                                               std::span<const LiteralPtr> arguments) {
+    return codegen::run_compiled(whole, function.name, arguments, site->options, site->site);
   });
-  add_row("compiled code", "", found);
+  add_row(config_.device.empty() ? "compiled code" : "compiled code, " + site->site.device.name(), "",
+          found);
   if (!found.differs) return {};
   diagnostics.error("check.miscompile", "compiled code gives other numbers than the interpreter")
       .note(Location(), format("{} (seed {})", found.where, config_.seed));

@@ -27,7 +27,7 @@ class Checker : public passes::Instrumentation {
   const std::string& table() const { return table_; }      // a line for each pass
   const std::vector<std::string>& rows_json() const { return rows_json_; }  // the same as objects
 
-  // Compiles the module as it is and compares what the code gives.
+  // Compiles the module as it is and compares what the code gives on the device of `config`.
   Result<> compiled(const ir::Module& module, Diagnostics& diagnostics);
 
   void before_pass(const passes::PassEvent& event) override;

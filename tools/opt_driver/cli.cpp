@@ -97,7 +97,10 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
       add_module_options(app, raw);
       add_function_options(app, raw);
       app.add_option("--rtol", raw.config.rtol, "how far results may move");
-      app.add_flag("--compiled", raw.config.compiled, "compare what compiled code gives, too");
+      app.add_option("--device", raw.config.device,
+                     "where compiled code runs: cpu, cuda, or cuda:1 for the second GPU")
+          ->needs(app.add_flag("--compiled", raw.config.compiled,
+                               "compare what compiled code gives, too"));
       app.add_flag("--per-rewrite", raw.config.per_rewrite, "name the rewrite, not only the pass");
       return;
     case OptCommand::list:

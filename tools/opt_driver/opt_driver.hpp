@@ -63,6 +63,7 @@ struct OptConfig {
   double rtol = 1e-5;
   bool per_rewrite = false;
   bool compiled = false;  // check the compiled code too
+  std::string device;     // where it runs, as "cuda:1"; empty: on the host
   int order = 1;          // gradcheck
 
   std::string emit_as = "hir";

@@ -1,0 +1,119 @@
+// prelude_async.hpp: the instructions of sm_90a behind an AsyncProgram, one function each, and the place of a thread in it.
+#pragma once
+
+#include <string_view>
+
+namespace hyperion::codegen {
+
+inline constexpr std::string_view kCudaAsyncPrelude = R"prelude(
+// ---- asynchronous copies and products (sm_90a) -----------------------------------------------------------------
+
+struct alignas(64) TensorMap {
+  unsigned long long words[16];
+};
+
+// A role's place in the ring of stages; the phase flips with every round.
+template <int kStages>
+struct Cursor {
+  unsigned stage = 0, phase = 0;
+  void advance() {
+    if (++stage == kStages) stage = 0, phase ^= 1;
+  }
+  void skip(unsigned count) {
+    const unsigned to = stage + count;
+    phase ^= to / kStages & 1;
+    stage = to % kStages;
+  }
+  // Of the stage `lag` behind.
+  unsigned behind(unsigned lag) const { return (stage + kStages - lag) % kStages; }
+};
+
+// Addresses in shared memory have 32 bits. Taken once, through assembly: the compiler would carry 64.
+inline unsigned shared_address(const void* pointer) {
+  unsigned address;
+  asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));
+  return address;
+}
+inline unsigned rank_in_cluster() {
+  unsigned rank;
+  asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+inline void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\n barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+inline bool is_elected() {
+  unsigned elected;
+  asm volatile("{ .reg .pred p; elect.sync _|p, 0xffffffff; selp.u32 %0, 1, 0, p; }" : "=r"(elected));
+  return elected != 0;
+}
+template <int kRegisters>
+void give_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+template <int kRegisters>
+void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+inline void make_barrier(unsigned barrier, unsigned arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals));
+}
+inline void publish_barriers() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+inline void wait(unsigned barrier, unsigned phase) {
+  asm volatile(
+      "{ .reg .pred p;\n"
+      "again: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+      "@p bra done;\n bra again;\n done: }" ::"r"(barrier), "r"(phase) : "memory");
+}
+inline void expect(unsigned barrier, unsigned bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+inline void arrive(unsigned barrier) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory"); }
+// What is given back was read by products that have been waited for: there is nothing to publish, so the scope is the
+// block's. A release to the cluster would stall the warp until all its stores are seen: half the speed (docs/performance).
+inline void arrive_at(unsigned barrier, unsigned block) {
+  asm volatile(
+      "{ .reg .b32 remote; mapa.shared::cluster.u32 remote, %0, %1;\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [remote]; }" ::"r"(barrier), "r"(block) : "memory");
+}
+// Consumers' turns: named barriers, numbered from 1 (0 is __syncthreads').
+inline void turn_wait(int consumer) { asm volatile("bar.sync %0, 256;" ::"r"(1 + consumer) : "memory"); }
+inline void turn_pass(int consumer) { asm volatile("bar.arrive %0, 256;" ::"r"(1 + consumer) : "memory"); }
+
+inline void prefetch(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
+inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y) : "memory");
+}
+inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
+}
+// Into the same place of every block of the cluster whose bit is set.
+inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(x), "r"(y), "h"(blocks) : "memory");
+}
+inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"(blocks) : "memory");
+}
+
+// A tile as the tensor cores read it: rows of 128 bytes, swizzled. `leading`: bytes between neighbouring blocks of 64
+// elements along rows or columns, where those, not depth, lie together in memory.
+inline unsigned long long describe_tile(unsigned address, unsigned leading) {
+  return static_cast<unsigned long long>((address & 0x3ffffu) >> 4) | static_cast<unsigned long long>(leading >> 4) << 16 |
+         static_cast<unsigned long long>(1024 >> 4) << 32 | 1ull << 62;
+}
+inline void products_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+inline void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int kPending>
+void products_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+)prelude";
+
+}  // namespace hyperion::codegen

@@ -1,0 +1,425 @@
+#include "codegen/cuda/tensor_contraction.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/support/format.hpp"
+
+namespace hyperion::codegen {
+namespace {
+
+using runtime::cuda::TensorMapParameter;
+
+constexpr int kRowBytes = 128;      // of a swizzled tile: elements of depth, or of a free axis
+constexpr int kWarpgroup = 128;     // threads
+constexpr int kConsumers = 2;
+constexpr int kBarrierBytes = 256;
+enum Barrier { kFull, kEmpty };
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+int element_bytes(const TensorProblem& problem) { return static_cast<int>(byte_size(problem.dtype)); }
+// Elements of depth in one stage, and in one product.
+int stage_depth(const TensorProblem& problem) { return kRowBytes / element_bytes(problem); }
+int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
+
+int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
+int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowBytes; }
+int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + kBarrierBytes; }
+
+// Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
+// multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured on an
+// H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
+double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
+  constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40, kSumsStored = 2;
+  const double clusters = static_cast<double>(target.multiprocessors / s.cluster);
+  const double tiles = static_cast<double>(problem.batches) * static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
+                       static_cast<double>(divide_up(problem.columns, s.columns));
+  const double depth = static_cast<double>(divide_up(problem.depth, stage_depth(problem)));
+  const double products = s.rows * s.columns * static_cast<double>(kRowBytes) / 4096.0;
+  const double loads = (s.rows + static_cast<double>(s.columns) / s.cluster) * kRowBytes / kCacheBytes;
+  const double main = depth * std::max(products, loads);
+  const double epilogue = s.rows * s.columns / kSumsStored;
+  // With many waves the last one's gaps fill: blocks drift apart.
+  double waves = std::ceil(tiles / clusters);
+  if (waves >= 4) waves = (waves + tiles / clusters) / 2;
+  const double start = kStart + (s.cluster > 1 ? kClusterStart : 0);
+  if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + epilogue + start;
+  return waves * (main + epilogue / 2) + start;
+}
+
+std::int64_t padded(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
+
+TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand& operand, std::int64_t free, int box_rows) {
+  const auto bytes = static_cast<std::int64_t>(element_bytes(problem));
+  TensorMapParameter map{.buffer = static_cast<std::uint32_t>(operand.buffer)};
+  map.type = problem.dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+             : problem.dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                           : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
+  const std::int64_t inner = operand.is_along_depth() ? problem.depth : free, outer = operand.is_along_depth() ? free : problem.depth;
+  const std::int64_t stride = operand.is_along_depth() ? operand.free : operand.depth;
+  map.dims = {static_cast<std::uint64_t>(inner), static_cast<std::uint64_t>(outer)};
+  // A single row has no stride; the driver wants one all the same.
+  map.byte_strides = {static_cast<std::uint64_t>(padded((outer == 1 ? inner : stride) * bytes))};
+  map.box = {static_cast<std::uint32_t>(kRowBytes / bytes), static_cast<std::uint32_t>(box_rows)};
+  if (problem.batches > 1) {
+    map.dims.push_back(static_cast<std::uint64_t>(operand.batch == 0 ? 1 : problem.batches));
+    map.byte_strides.push_back(static_cast<std::uint64_t>(padded(operand.batch == 0 ? static_cast<std::int64_t>(map.byte_strides[0]) * outer : operand.batch * bytes)));
+    map.box.push_back(1);
+  }
+  return map;
+}
+
+// Rows of the box that one load brings.
+int box_rows(const TensorProblem& problem, const TensorOperand& operand, int extent) {
+  return operand.is_along_depth() ? std::min(extent, 256) : stage_depth(problem);
+}
+// Loads that bring `extent` rows or columns of an operand.
+int box_count(const TensorProblem& problem, const TensorOperand& operand, int extent) {
+  return operand.is_along_depth() ? (extent + 255) / 256 : extent / (kRowBytes / element_bytes(problem));
+}
+
+// ---- text -----------------------------------------------------------------------------------------------------
+
+// wgmma of one shape as a function: the accumulators are operands of its assembly, one by one.
+std::string product_function(const TensorProblem& problem, int columns) {
+  const int count = columns / 2;
+  const bool is_tf32 = problem.dtype == DType::f32;
+  const std::string_view type = is_tf32 ? "tf32" : problem.dtype == DType::f16 ? "f16" : "bf16";
+  std::string registers, constraints;
+  for (int k = 0; k < count; ++k) {
+    registers += format("{}%{}", k == 0 ? "" : ", ", k);
+    constraints += format("{}\"+f\"(sums[{}])", k == 0 ? "" : ", ", k);
+  }
+  std::string order;
+  if (!is_tf32) order = format(", {}, {}", problem.lhs.is_along_depth() ? 0 : 1, problem.rhs.is_along_depth() ? 0 : 1);
+  return format(
+      "inline void multiply(float (&sums)[{0}], unsigned long long lhs, unsigned long long rhs, int adds) {{\n"
+      "  asm volatile(\"{{ .reg .pred p; setp.ne.b32 p, %{1}, 0;\\n\"\n"
+      "               \"wgmma.mma_async.sync.aligned.m64n{2}k{3}.f32.{4}.{4} {{{5}}}, %{0}, %{6}, p, 1, 1{7}; }}\"\n"
+      "               : {8} : \"l\"(lhs), \"l\"(rhs), \"r\"(adds));\n}}\n",
+      count, count + 2, columns, product_depth(problem), type, registers, count + 1, order, constraints);
+}
+
+class KernelPrinter {
+ public:
+  KernelPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target, const std::string& finish)
+      : problem_(problem), s_(schedule), target_(target), finish_(finish), program_(tensor_program(problem, schedule)) {}
+
+  TensorKernel print(const std::string& name) {
+    const std::vector<std::string> faults = verify(program_, target_.block_shared_bytes);
+    HYP_CHECK(faults.empty(), format("the asynchronous program of {} is wrong: {}", s_.text(), faults.empty() ? "" : faults[0]));
+    TensorKernel out;
+    out.functions = format("namespace {}_products {{\n{}}}\n", name, product_function(problem_, s_.columns));
+    out.parameters = "const __grid_constant__ TensorMap lhs_map, const __grid_constant__ TensorMap rhs_map";
+    const std::int64_t down = divide_up(divide_up(problem_.rows, s_.rows), s_.cluster), across = divide_up(problem_.columns, s_.columns);
+    const std::int64_t tiles = problem_.batches * down * across, clusters = std::min<std::int64_t>(tiles, target_.multiprocessors / s_.cluster);
+    line(format("using {}_products::multiply;", name));
+    line("extern __shared__ __align__(1024) unsigned char shared[];");
+    line("const unsigned ring = shared_address(shared);");
+    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_)));
+    line(format("const unsigned full = barriers, empty = barriers + {};", 8 * s_.stages));
+    line("// The same in all threads of a warp, and the compiler may know it.");
+    line("const int warpgroup = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0);");
+    line(s_.cluster > 1 ? "const unsigned rank = rank_in_cluster();" : "constexpr unsigned rank = 0;");
+    open("if (threadIdx.x == 0)");
+    line("prefetch(lhs_map);");
+    line("prefetch(rhs_map);");
+    open(format("for (int stage = 0; stage < {}; ++stage)", s_.stages));
+    line(format("make_barrier(full + 8 * stage, {});", program_.barriers[kFull].arrivals));
+    line(format("make_barrier(empty + 8 * stage, {});", program_.barriers[kEmpty].arrivals));
+    close();
+    line("publish_barriers();");
+    close();
+    line(s_.cluster > 1 ? "cluster_barrier();" : "__syncthreads();");
+    line("// Rows of tiles in groups, a group column by column.");
+    open("const auto place_of = [&](int tile, int& batch_, int& first_row, int& first_column)");
+    line(format("batch_ = tile / {0};", down * across));
+    line(format("const int place = tile % {}, band = place / {}, in_band = place % {};", down * across, s_.group * across, s_.group * across));
+    line(format("const int high = min({}, {} - band * {});", s_.group, down, s_.group));
+    line(format("first_row = ((band * {} + in_band % high) * {} + static_cast<int>(rank)) * {};", s_.group, s_.cluster, s_.rows));
+    line(format("first_column = in_band / high * {};", s_.columns));
+    --depth_, line("};");
+    line(format("const int cluster = static_cast<int>(blockIdx.x) / {};", s_.cluster));
+    clusters_ = clusters, tiles_ = tiles;
+    print_producer(program_.roles[0]);
+    // The consumers differ in their number alone.
+    print_consumers(program_.roles[1]);
+    out.body = std::move(out_);
+    out.shape = {.grid = {static_cast<unsigned>(clusters * s_.cluster)},
+                 .block = {static_cast<unsigned>(program_.threads)},
+                 .shared_bytes = static_cast<unsigned>(program_.shared_bytes),
+                 .cluster = {static_cast<unsigned>(s_.cluster)}};
+    const int rhs_share = s_.columns / s_.cluster;
+    out.maps = {tensor_map(problem_, problem_.lhs, problem_.rows, box_rows(problem_, problem_.lhs, s_.rows)),
+                tensor_map(problem_, problem_.rhs, problem_.columns, box_rows(problem_, problem_.rhs, rhs_share))};
+    return out;
+  }
+
+ private:
+  void line(const std::string& text) { out_ += std::string(2 * depth_, ' ') + text + "\n"; }
+  void open(const std::string& text) { line(text + " {"), ++depth_; }
+  void close() { --depth_, line("}"); }
+
+  void print_producer(const AsyncRole& role) {
+    open("if (warpgroup == 0)");
+    line(format("// {}", role.name));
+    line(format("give_registers<{}>();", role.registers));
+    open("if (threadIdx.x < 32 && is_elected())");
+    line(format("Cursor<{}> at{{0, 1}};", s_.stages));
+    first_ = "cluster", step_ = clusters_;
+    statements(role.body);
+    close();
+    close();
+  }
+
+  void print_consumers(const AsyncRole& role) {
+    open("else");
+    line(format("// {}", s_.takes_turns ? "multiply, every other tile" : "multiply, each its rows"));
+    line(format("take_registers<{}>();", role.registers));
+    line("const int consumer = warpgroup - 1, thread_of_group = static_cast<int>(threadIdx.x) % 128;");
+    line(format("float sums_of_tile[{}][{}];", consumer_rows(s_) / 64, s_.columns / 2));
+    line(format("Cursor<{}> at{{0, 0}};", s_.stages));
+    if (s_.takes_turns) line(format("if (consumer == 1) at.skip({});", divide_up(problem_.depth, stage_depth(problem_))));
+    first_ = s_.takes_turns ? format("cluster + consumer * {}", clusters_) : "cluster";
+    step_ = clusters_ * role.tile_step;
+    statements(role.body);
+    close();
+  }
+
+  void statements(const std::vector<AsyncStatement>& body) {
+    for (const AsyncStatement& statement : body) print(statement);
+  }
+
+  void print(const AsyncStatement& statement) {
+    const auto barrier = [&](const std::string& stage) {
+      return format("{} + 8 * {}", statement.barrier == kFull ? "full" : "empty", stage);
+    };
+    const std::int64_t depth = divide_up(problem_.depth, stage_depth(problem_));
+    switch (statement.kind) {
+      case AsyncKind::for_tiles:
+        open(format("for (int tile = {}; tile < {}; tile += {})", first_, tiles_, step_));
+        line("int batch_, first_row, first_column;");
+        line("place_of(tile, batch_, first_row, first_column);");
+        statements(statement.body);
+        return close();
+      case AsyncKind::for_depth:
+        open(format("for (int k = 0; k < {}; ++k)", depth));
+        statements(statement.body);
+        return close();
+      case AsyncKind::after_first:
+        open("if (k > 0)");
+        statements(statement.body);
+        return close();
+      case AsyncKind::wait: return line(format("wait({}, at.phase);", barrier("at.stage")));
+      case AsyncKind::expect: return line(format("expect({}, {});", barrier("at.stage"), statement.bytes));
+      case AsyncKind::load: return load(statement);
+      case AsyncKind::arrive: {
+        const std::string stage = statement.lag == 0 ? "at.stage" : format("at.behind({})", statement.lag);
+        if (s_.cluster == 1) return line(format("if (thread_of_group == 0) arrive({});", barrier(stage)));
+        return line(format("if (thread_of_group < {}) arrive_at({}, thread_of_group);", s_.cluster, barrier(stage)));
+      }
+      case AsyncKind::advance: return line("at.advance();");
+      case AsyncKind::skip: return line(format("at.skip({});", depth));
+      case AsyncKind::drain:
+        open(format("for (int stage = 0; stage < {}; ++stage)", s_.stages));
+        line(format("wait({}, at.phase);", barrier("at.stage")));
+        line("at.advance();");
+        return close();
+      case AsyncKind::fence: return line("products_fence();");
+      case AsyncKind::multiply: return multiply();
+      case AsyncKind::commit: return line("products_commit();");
+      case AsyncKind::wait_multiplies: return line(format("products_wait<{}>();", statement.pending));
+      case AsyncKind::turn_wait: return line("if (tile != cluster) turn_wait(consumer);");
+      case AsyncKind::turn_pass: return line("turn_pass(1 - consumer);");
+      case AsyncKind::epilogue: return epilogue();
+    }
+  }
+
+  // The boxes of one operand, in the order that the program lists its loads.
+  void load(const AsyncStatement& statement) {
+    const bool is_lhs = statement.operand == 0;
+    const TensorOperand& operand = is_lhs ? problem_.lhs : problem_.rhs;
+    const int extent = is_lhs ? s_.rows : s_.columns / s_.cluster, count = box_count(problem_, operand, extent);
+    int& number = is_lhs ? next_lhs_ : next_rhs_;
+    const int box = number++ % count;
+    const int width = kRowBytes / element_bytes(problem_);
+    const int each = operand.is_along_depth() ? std::min(extent, 256) : width;  // rows or columns in a box
+    // Blocks of a cluster bring neighbouring shares of rhs.
+    const bool is_shared = statement.multicast;
+    const std::string share = is_shared ? format(" + static_cast<int>(rank) * {}", extent) : "";
+    const std::string free = format("first_{}{} + {}", is_lhs ? "row" : "column", share, box * each);
+    const std::string depth = format("k * {}", stage_depth(problem_));
+    const std::string x = operand.is_along_depth() ? depth : free, y = operand.is_along_depth() ? free : depth;
+    std::string z;
+    if (problem_.batches > 1) z = operand.batch == 0 ? ", 0" : ", batch_";
+    const int base = is_lhs ? 0 : s_.rows * kRowBytes;
+    const std::string to = format("ring + at.stage * {} + {}{}", stage_bytes(s_), base + box * each * kRowBytes,
+                                  is_shared ? format(" + rank * {}", extent * kRowBytes) : "");
+    const std::string function = is_shared ? format("load_tile_for({}, ", (1 << s_.cluster) - 1) : "load_tile(";
+    line(format("{}{}, {}, full + 8 * at.stage, {}, {}{});", function, to, is_lhs ? "lhs_map" : "rhs_map", x, y, z));
+  }
+
+  void multiply() {
+    const int rows = consumer_rows(s_), groups = rows / 64, steps = stage_depth(problem_) / product_depth(problem_);
+    const std::string own = s_.takes_turns ? "" : format(" + consumer * {}", rows * kRowBytes);
+    // Between blocks of 64 elements along rows or columns, where those lie together.
+    const auto leading = [&](const TensorOperand& operand) { return operand.is_along_depth() ? 16 : stage_depth(problem_) * kRowBytes; };
+    // From one product to the next along depth, in units of 16 bytes.
+    const auto stride = [&](const TensorOperand& operand) { return operand.is_along_depth() ? 2 : product_depth(problem_) * kRowBytes / 16; };
+    line(format("const unsigned long long lhs_tile = describe_tile(ring + at.stage * {}{}, {});", stage_bytes(s_), own, leading(problem_.lhs)));
+    line(format("const unsigned long long rhs_tile = describe_tile(ring + at.stage * {} + {}, {});", stage_bytes(s_), s_.rows * kRowBytes, leading(problem_.rhs)));
+    open(format("HYP_EACH(step, {})", steps));
+    for (int g = 0; g < groups; ++g) {
+      line(format("multiply(sums_of_tile[{}], lhs_tile + step * {} + {}, rhs_tile + step * {}, (k | step) != 0);", g, stride(problem_.lhs),
+                  g * 64 * kRowBytes / 16, stride(problem_.rhs)));
+    }
+    close();
+  }
+
+  // Accumulator i of a thread: rows 8 apart and pairs of columns 8 apart (PTX ISA, wgmma's register fragments of D).
+  void epilogue() {
+    const int rows = consumer_rows(s_), groups = rows / 64;
+    const bool whole_rows = problem_.rows % (s_.rows * s_.cluster) == 0, whole_columns = problem_.columns % s_.columns == 0;
+    line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
+    line(format("const int own_row = first_row{} + warp_ * 16 + lane_ / 4, own_column = first_column + lane_ % 4 * 2;",
+                s_.takes_turns ? "" : format(" + consumer * {}", rows)));
+    open(format("HYP_EACH(g, {}) HYP_EACH(h, 2)", groups));
+    line("const int at_row = own_row + g * 64 + h * 8;");
+    if (!whole_rows) line(format("if (at_row >= {}) continue;", problem_.rows));
+    open(format("HYP_EACH(j, {})", s_.columns / 8));
+    line("const int at_column = own_column + j * 8;");
+    if (!whole_columns) line(format("if (at_column >= {}) continue;", problem_.columns));
+    line("const float sums[2] = {sums_of_tile[g][j * 4 + h * 2], sums_of_tile[g][j * 4 + h * 2 + 1]};");
+    out_ += finish_;
+    close();
+    close();
+  }
+
+  const TensorProblem& problem_;
+  const TensorSchedule& s_;
+  const CudaTarget& target_;
+  const std::string& finish_;
+  AsyncProgram program_;
+  std::string out_, first_;
+  std::int64_t step_ = 1, tiles_ = 1, clusters_ = 1;
+  int next_lhs_ = 0, next_rhs_ = 0;
+  std::size_t depth_ = 1;
+};
+
+}  // namespace
+
+std::string TensorSchedule::text() const {
+  return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster, takes_turns ? "turns" : "together", group);
+}
+
+bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target) {
+  if (!target.has_wgmma() || target.bitwise) return false;
+  const bool is_f32 = problem.dtype == DType::f32;
+  if (is_f32 && !problem.may_round) return false;
+  if (!is_f32 && problem.dtype != DType::bf16 && problem.dtype != DType::f16) return false;
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  if (problem.rows < 1 || problem.columns < 1 || problem.depth < 1 || problem.batches < 1) return false;
+  if (problem.rows >= kMost || problem.columns >= kMost || problem.depth >= kMost) return false;
+  const auto is_readable = [&](const TensorOperand& operand, std::int64_t free) {
+    const std::int64_t bytes = element_bytes(problem);
+    const bool along_depth = operand.is_along_depth();
+    // Elements of 32 bits are read along depth only.
+    if (!along_depth && (operand.free != 1 || is_f32)) return false;
+    const std::int64_t stride = along_depth ? operand.free : operand.depth, outer = along_depth ? free : problem.depth;
+    return (outer == 1 || stride * bytes % 16 == 0) && operand.batch * bytes % 16 == 0 && stride >= 0;
+  };
+  return is_readable(problem.lhs, problem.rows) && is_readable(problem.rhs, problem.columns);
+}
+
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target) {
+  std::vector<TensorSchedule> all;
+  const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
+    TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
+    s.stages = std::min((target.block_shared_bytes - kBarrierBytes) / stage_bytes(s), 12);
+    // Shares of an operand that lies along rows or columns are whole boxes.
+    const bool has_boxes = problem.rhs.is_along_depth() || columns / cluster % 64 == 0;
+    if (s.stages >= 3 && has_boxes) all.push_back(s);
+  };
+  for (int cluster : {2, 1}) {
+    // Nobody to share with.
+    if (cluster > 1 && problem.rows <= 128) continue;
+    add(128, 256, cluster, false);
+    add(256, 128, cluster, false);
+    add(128, 192, cluster, false);
+    add(128, 128, cluster, false);
+    add(128, 192, cluster, true);
+    add(128, 128, cluster, true);
+    add(64, 256, cluster, true);
+    add(64, 192, cluster, true);
+    add(64, 128, cluster, true);
+    if (cluster == 1) add(64, 64, cluster, true);
+    if (cluster == 1) add(128, 64, cluster, false);
+  }
+  std::ranges::stable_sort(all, std::less<>(), [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
+  return all;
+}
+
+AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& s) {
+  using K = AsyncKind;
+  AsyncProgram program;
+  program.stages = s.stages;
+  program.cluster = s.cluster;
+  program.operand_bytes = {s.rows * kRowBytes, s.columns * kRowBytes};
+  // An empty stage is given back by every consumer that reads it, in every block that writes to it.
+  const int readers = s.takes_turns ? 1 : kConsumers;
+  program.barriers = {{"full", 1}, {"empty", readers * s.cluster}};
+  program.shared_bytes = shared_bytes(s);
+  program.threads = kWarpgroup * (1 + kConsumers);
+  program.launch_registers = 168;
+
+  std::vector<AsyncStatement> bring{{.kind = K::wait, .barrier = kEmpty}, {.kind = K::expect, .barrier = kFull, .bytes = stage_bytes(s)}};
+  const auto load = [&](int operand, const TensorOperand& from, int extent, bool multicast) {
+    const int count = box_count(problem, from, extent);
+    for (int box = 0; box < count; ++box) {
+      bring.push_back({.kind = K::load, .barrier = kFull, .operand = operand, .bytes = extent / count * kRowBytes, .multicast = multicast});
+    }
+  };
+  load(0, problem.lhs, s.rows, false);
+  load(1, problem.rhs, s.columns / s.cluster, s.cluster > 1);
+  bring.push_back({.kind = K::advance});
+  AsyncRole producer{.name = "loads tiles", .threads = kWarpgroup, .registers = 40, .starts_free = true};
+  producer.body = {{.kind = K::for_tiles, .body = {{.kind = K::for_depth, .body = std::move(bring)}}}, {.kind = K::drain, .barrier = kEmpty}};
+  program.roles.push_back(std::move(producer));
+
+  for (int c = 0; c < kConsumers; ++c) {
+    AsyncRole consumer{.name = format("multiplies{}", s.takes_turns ? ", every other tile" : c == 0 ? ", the upper rows" : ", the lower rows"),
+                       .threads = kWarpgroup,
+                       .registers = 232};
+    // Products of one step run while those of the next are given; then the earlier stage is free.
+    const std::vector<AsyncStatement> give_back{{.kind = K::wait_multiplies, .pending = 1}, {.kind = K::arrive, .barrier = kEmpty, .lag = 1}};
+    std::vector<AsyncStatement> tile;
+    if (s.takes_turns) tile.push_back({.kind = K::turn_wait});
+    tile.push_back({.kind = K::for_depth,
+                    .body = {{.kind = K::wait, .barrier = kFull},
+                             {.kind = K::fence},
+                             {.kind = K::multiply},
+                             {.kind = K::commit},
+                             {.kind = K::after_first, .body = give_back},
+                             {.kind = K::advance}}});
+    if (s.takes_turns) tile.push_back({.kind = K::turn_pass});
+    tile.push_back({.kind = K::wait_multiplies, .pending = 0});
+    tile.push_back({.kind = K::arrive, .barrier = kEmpty, .lag = 1});
+    tile.push_back({.kind = K::epilogue});
+    if (s.takes_turns) {
+      consumer.first_tile = c, consumer.tile_step = kConsumers;
+      tile.push_back({.kind = K::skip});
+      if (c == 1) consumer.body.push_back({.kind = K::skip});
+    }
+    consumer.body.push_back({.kind = K::for_tiles, .body = std::move(tile)});
+    program.roles.push_back(std::move(consumer));
+  }
+  return program;
+}
+
+TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
+                                const std::string& finish) {
+  return KernelPrinter(problem, schedule, target, finish).print(name);
+}
+
+}  // namespace hyperion::codegen

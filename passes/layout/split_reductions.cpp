@@ -1,0 +1,104 @@
+// split_reductions: a long reduction to few elements becomes two, so that it keeps many processors busy.
+//
+//   y = reduce x {axes = [0]}         x[8192, 512]
+//   becomes   partial = reduce (reshape x to [64, 128, 512]) {axes = [1]};   y = reduce partial {axes = [0]}
+//
+// The order of the sum changes, so this is for targets that choose it, and the partial results of narrow floats are carried
+// in f32. Only a size that divides the axis will do; a prime stays whole.
+#include <algorithm>
+#include <optional>
+
+#include "passes/rewriter.hpp"
+
+namespace hyperion::passes {
+namespace {
+
+using ir::Op;
+using ir::OpId;
+using ir::Value;
+
+struct Cut {
+  std::size_t axis = 0;    // of the operand
+  std::int64_t parts = 1;  // it is cut into
+};
+
+// Threads that one element of the result keeps busy, if its sum is not cut: those of a team along a row, else one.
+std::int64_t threads_per_result(const Type& type, const ir::Integers& axes) {
+  constexpr std::int64_t kElementsPerThread = 16, kMostThreads = 1024;
+  if (axes.back() != type.rank() - 1) return 1;
+  return std::clamp<std::int64_t>(type.dim(static_cast<int>(axes.back())).value() / kElementsPerThread, 1, kMostThreads);
+}
+
+std::optional<Cut> find_cut(const Op& op, Type type, std::int64_t processors) {
+  constexpr std::int64_t kThreadsPerProcessor = 1024, kShortestPart = 32, kMostParts = 4096;
+  if (!type.is_static() || type.element_count() == 0) return std::nullopt;
+  const ir::Integers& axes = op.attributes.integers("axes");
+  if (axes.empty()) return std::nullopt;
+  std::int64_t reduced = 1;
+  for (std::int64_t axis : axes) reduced *= type.dim(static_cast<int>(axis)).value();
+  const std::int64_t results = type.element_count() / reduced;
+  const std::int64_t busy = results * threads_per_result(type, axes), wanted = processors * kThreadsPerProcessor;
+  if (busy * 2 > wanted || reduced < 4 * kShortestPart) return std::nullopt;
+  const std::int64_t most = std::min({(wanted + busy - 1) / busy, reduced / kShortestPart, kMostParts});
+  // The outermost axis that has a divisor of about that size: its parts are whole pieces of memory.
+  std::optional<Cut> best;
+  for (std::int64_t axis : axes) {
+    const std::int64_t size = type.dim(static_cast<int>(axis)).value();
+    for (std::int64_t parts = std::min(most, size); parts > 1; --parts) {
+      if (size % parts != 0) continue;
+      if (!best || parts > 2 * best->parts) best = Cut{static_cast<std::size_t>(axis), parts};
+      break;
+    }
+  }
+  return best;
+}
+
+void split(Rewriter& rewriter, OpId id, const Cut& cut) {
+  const Op op = rewriter.function().op(id);
+  ir::Builder b = rewriter.before(id);
+  const Value whole = b.wrap(op.operands[0]);
+  const Type type = whole.type();
+  const Value x = b.cast(whole, accumulation_dtype(type.dtype()));
+  ir::Dims dims(type.dims().begin(), type.dims().end());
+  const std::int64_t size = dims[cut.axis].value();
+  dims[cut.axis] = Dim(size / cut.parts);
+  dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(cut.axis), Dim(cut.parts));
+  // The reduced axes now lie behind the parts; the parts' own place is behind the axes that are kept in front of it.
+  ir::Integers inner;
+  std::int64_t place = static_cast<std::int64_t>(cut.axis);
+  for (std::int64_t axis : op.attributes.integers("axes")) {
+    inner.push_back(axis >= static_cast<std::int64_t>(cut.axis) ? axis + 1 : axis);
+    if (axis < static_cast<std::int64_t>(cut.axis)) --place;
+  }
+  ir::Attributes attributes = op.attributes;
+  attributes.set("axes", inner);
+  const Value partial = b.apply("reduce", {b.reshape(x, dims)}, attributes);
+  attributes.set("axes", ir::Integers{place});
+  const Value total = b.apply("reduce", {b.apply("barrier", {partial})}, attributes);
+  rewriter.replace(id, {b.cast(total, type.dtype()).id}, "split");
+}
+
+}  // namespace
+
+PassDefinition pass_split_reductions() {
+  return {.name = "split_reductions",
+          .doc = "Cuts long reductions to few elements in two steps.",
+          .options = {{"processors", ir::AttributeKind::integer, "to keep busy; 0: no reduction is cut", std::int64_t{0}}},
+          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+            const std::int64_t processors = options.integer("processors");
+            Changed changed = Changed::no;
+            for (const auto& function : module.functions()) {
+              if (function->kind != ir::FunctionKind::func || processors == 0) continue;
+              Rewriter rewriter(module, *function, context);
+              for (OpId id : function->ops()) {
+                if (!function->op(id).is("reduce")) continue;
+                const auto cut = find_cut(function->op(id), function->type(function->op(id).operands[0]), processors);
+                if (cut) split(rewriter, id, *cut);
+              }
+              changed |= rewriter.changed();
+            }
+            return changed;
+          }};
+}
+
+}  // namespace hyperion::passes
