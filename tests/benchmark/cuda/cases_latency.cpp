@@ -62,14 +62,6 @@ Case compilation(const std::string& shape, std::vector<Input> inputs, GpuProgram
 
 // ---- a training step of the MLP that `hyperion train mnist` knows
 
-StatusOr<> frontend_on_gpu() {
-#if __has_include("frontend/device.hpp")
-  return {};
-#else
-  return error_status(Code::unimplemented, "the frontend runs on the CPU only");
-#endif
-}
-
 // Recorded by the frontend, whose default device the environment names (serve.cpp sets it).
 class FrontendStep final : public GpuRun {
  public:
@@ -90,7 +82,6 @@ class FrontendStep final : public GpuRun {
 Case mlp_step() {
   Case c = latency_case("mlp step, SGD momentum", "128 x 784-512-10", "us", Clock::wall);
   c.make = [](Gpu&) -> StatusOr<std::unique_ptr<GpuRun>> {
-    HYP_TRY_VOID(frontend_on_gpu());
     return std::make_unique<FrontendStep>();
   };
   return c;
@@ -100,7 +91,6 @@ Case mlp_step() {
 Case mlp_first_step(bool is_warm) {
   Case c = latency_case("mlp step, first op to loss", is_warm ? "warm disk cache" : "nothing cached", "ms", Clock::once);
   c.sample = [is_warm](Gpu&) -> StatusOr<double> {
-    HYP_TRY_VOID(frontend_on_gpu());
     std::string folder = (std::filesystem::temp_directory_path() / "hyperion_bench_XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr) return error_status(Code::unavailable, "no temporary folder");
     double ms = first_step_ms("mlp", folder);
