@@ -76,7 +76,8 @@ class TileWriter {
     for (std::size_t axis = 0; axis + 1 < nest_.variables.size(); ++axis) {
       if (axis != tiles_.across) count *= nest_.extent(axis);
     }
-    const Value tile = writer_.open_loop(number(0), number(count), 1, {}, true);
+    const Value tiles = number(count);
+    const Value tile = writer_.open_loop(number(0), tiles, 1, {}, true);
     Value rest = tile;
     const auto digit = [&](std::int64_t size) {
       const Value value = b_.apply("rem", {rest, number(size)});
@@ -89,7 +90,8 @@ class TileWriter {
       if (axis != tiles_.across) writer_.bind(nest_.variables[axis], digit(nest_.extent(axis)));
     }
     if (rows % tiles_.lanes != 0) bind_ragged_rows(rows);
-    writer_.for_lanes(columns_, number(0), number(columns), columns, tiles_.lanes, {},
+    const Value end = number(columns);
+    writer_.for_lanes(columns_, number(0), end, columns, tiles_.lanes, {},
                       [&](std::span<const Value>) -> std::vector<Value> {
                         write_square(columns);
                         return {};
