@@ -17,8 +17,8 @@ using ir::VariableId;
 
 class Composer {
  public:
-  Composer(const ir::Function& group, std::optional<Opaque> opaque, Composition& out)
-      : group_(group), opaque_(opaque), out_(out), pool_(out.pool) {}
+  Composer(const ir::Function& group, std::optional<Opaque> opaque, TermPool& pool)
+      : group_(group), opaque_(opaque), pool_(pool) {}
 
   // The element of `value` at `indices`, over the group's parameters. Recursion follows the ops of one group, whose
   // number the fusion pass bounds.
@@ -89,7 +89,6 @@ class Composer {
 
   const ir::Function& group_;
   std::optional<Opaque> opaque_;
-  Composition& out_;
   TermPool& pool_;
   std::map<ValueId, Lambda> definitions_;
   std::map<std::pair<ValueId, std::vector<TermId>>, TermId> elements_;
@@ -101,7 +100,7 @@ Composition compose(const ir::Function& group, std::optional<Opaque> opaque) {
   Composition out;
   out.inputs = group.parameter_types();
   out.output_types = group.result_types();
-  Composer composer(group, opaque, out);
+  Composer composer(group, opaque, out.pool);
   for (ValueId result : group.results()) {
     const std::vector<VariableId> variables = out.pool.variables(group.type(result).dims());
     std::vector<TermId> indices;
