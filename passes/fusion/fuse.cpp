@@ -18,13 +18,19 @@ using ir::OpId;
 using ir::Value;
 using ir::ValueId;
 
-// "fused_dot_add_max": the first few ops, so that profiles and dumps can be read.
+// "fused_dot_add_max": the first few ops, with the contraction among them, so that profiles and dumps can be read.
 std::string group_name(const Function& f, const Group& group) {
   constexpr std::size_t kNamedOps = 4;
   std::string name = group.ops.size() == 1 ? "" : "fused";
-  for (std::size_t k = 0; k < std::min(group.ops.size(), kNamedOps); ++k) {
+  std::vector<OpId> named(group.ops.begin(),
+                          group.ops.begin() + static_cast<std::ptrdiff_t>(std::min(group.ops.size(), kNamedOps)));
+  const auto anchor = std::ranges::find_if(group.ops, [&](OpId id) {
+    return role_of(f, f.op(id)) == OpRole::contraction;
+  });
+  if (anchor != group.ops.end() && std::ranges::find(named, *anchor) == named.end()) named.back() = *anchor;
+  for (OpId id : named) {
     if (!name.empty()) name += "_";
-    name += f.op(group.ops[k]).name();
+    name += f.op(id).name();
   }
   if (group.ops.size() > kNamedOps) name += "_" + std::to_string(group.ops.size());
   return name;

@@ -8,7 +8,8 @@
 //   map          elementwise ops of one shape
 //   row          reductions along trailing axes, and what is computed per row or per element of the rows (softmax)
 //   column       a reduction along other axes, fed by a map, followed by elementwise ops on its result
-//   contraction  dot or conv, followed by elementwise ops on its result (the epilogue)
+//   contraction  dot or conv, maps that compute its operands as they are packed (prologues, prologue.hpp), and elementwise
+//                ops on its result (the epilogue)
 //   single       anything else with an index form
 // Views and splat constants belong to no group: every group that reads through one has its own copy, which costs an
 // address, not a loop.
