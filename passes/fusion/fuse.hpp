@@ -29,7 +29,8 @@ namespace hyperion::passes {
 struct FuseOptions {
   // Ops in one group. Bounds compile time and registers; long chains split into kernels of this size.
   std::size_t max_ops = 48;
-  bool enabled = true;  // false: every op alone, for comparison
+  bool enabled = true;    // false: every op alone, for comparison
+  bool prologues = true;  // false: what stands before a contraction is a kernel of its own, for comparison
 };
 
 // Replaces `function` by calls of the groups, which are added to the module.

@@ -214,7 +214,7 @@ class Grouper {
 
   // Whether map group `g` may become the prologue of the contraction `consumer`, which reads it as it is.
   bool may_be_prologue(const Group& from, std::int32_t g, OpId consumer) const {
-    if (role(consumer) != OpRole::contraction || !used_only_by(from, g, consumer)) return false;
+    if (!options_.prologues || role(consumer) != OpRole::contraction || !used_only_by(from, g, consumer)) return false;
     const Op& contraction = f_.op(consumer);
     return std::ranges::all_of(contraction.operands, [&](ValueId operand) {
       const OpId producer = f_.value(operand).producer;

@@ -1,8 +1,10 @@
 // A packed operand is copied anyway, in an order that the micro-kernel likes; a map on the way costs its arithmetic and
-// saves writing and reading the operand. The arithmetic may be done more than once: rows of lhs are packed again for each
-// of the blocks of columns into which few rows are cut to keep all threads busy, and rows of a convolution's input by
-// each of the tiles that look at them. So what is dear must not be repeated, and contractions that have no packed kernel,
-// which read an operand for every sum, take no map at all.
+// saves writing and reading the operand. The rule below is what tests/benchmark/prologue_benchmark.cpp measures not to
+// lose (decision 14):
+//   rhs is packed once for each element, so any map may join.
+//   lhs is mostly read where it lies: packing it is worth the trip to memory that it saves if few columns, or few rows,
+//   are multiplied. Blocks of columns pack it again, and one vector at a time hides no latency, so nothing dear joins.
+//   Contractions that have no packed kernel read an operand for every sum and take no map at all.
 #include "passes/fusion/prologue.hpp"
 
 #include <algorithm>
@@ -21,8 +23,10 @@ using ir::ops::ConvTensor;
 
 // Ops in one map: each is in the code of every kind of packing once.
 constexpr std::size_t kLongestMap = 16;
-// With so many rows, threads share rows, and no row is packed twice.
-constexpr std::int64_t kManyRows = 128;
+// Products with more columns and more rows than these read lhs too often for a trip to memory to matter.
+constexpr std::int64_t kFewColumns = 256;
+constexpr std::int64_t kFewColumnsOfConversions = 512;
+constexpr std::int64_t kFewRows = 64;
 // Output positions in a line from which tiles of a convolution run along the line (codegen/llvm/contraction_convolution).
 constexpr std::int64_t kPositionsOfATile = 6;
 
@@ -61,8 +65,12 @@ bool pays_in_dot(const Function& f, const Op& dot, bool is_lhs, std::span<const 
   const auto contracted = std::ranges::count_if(dot.attributes.integers("lhs_contract"),
                                                 [&](std::int64_t axis) { return size(lhs, axis) != 1; });
   // More axes are packed as well if they lie one after another, which few do.
-  if (contracted > 1 || free_axes(f, dot, false).axes > 1) return false;
-  return !is_lhs || !is_expensive(f, map) || free_axes(f, dot, true).positions >= kManyRows;
+  const Free rows = free_axes(f, dot, true), columns = free_axes(f, dot, false);
+  if (contracted > 1 || columns.axes > 1) return false;
+  if (!is_lhs) return true;
+  const bool converts = std::ranges::all_of(map, [&](OpId id) { return f.op(id).is("cast"); });
+  const std::int64_t few_columns = converts ? kFewColumnsOfConversions : kFewColumns;
+  return !is_expensive(f, map) && (columns.positions <= few_columns || rows.positions <= kFewRows);
 }
 
 bool pays_in_convolution(const Function& f, const Op& op, bool is_lhs, std::span<const OpId> map) {

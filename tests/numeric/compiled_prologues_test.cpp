@@ -73,7 +73,6 @@ class Program {
     const bool batched = below(3) == 0, rhs_batched = batched && below(2) == 0, is_wide = below(4) == 0;
     const bool lhs_transposed = below(2) == 0, rhs_transposed = below(2) == 0;
     const Dim batch(1 + below(3)), depth = any_size(), columns = any_size();
-    // Dear maps join only where there are many rows.
     const Dim rows = below(3) == 0 ? Dim(128 + below(40)) : any_size();
     std::vector<Dim> lhs, rhs;
     if (batched) lhs.push_back(batch);
