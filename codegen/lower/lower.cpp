@@ -321,7 +321,7 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
+  for (const auto& lower_anchor : {lower_contraction, lower_convolution, lower_cumulative, lower_scatter}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
   }
   return MapLowering(group, compose(group), target).write();
