@@ -153,6 +153,19 @@ TEST(EmitCpp, Convolution) {
 )");
 }
 
+TEST(EmitCpp, OnePassAlongAnAxis) {
+  expect_translated_as_interpreted(R"(func @f(%x: bf16[3, 9, 37]) -> bf16[3, 9, 37] {
+    %y = cumulative %x {axis = 1, kind = "sum", reverse = true}
+    return %y
+  }
+)");
+  expect_translated_as_interpreted(R"(func @f(%x: f32[3, 37], %i: i32[8], %u: f32[8, 37]) -> f32[3, 37] {
+    %y = scatter %x, %i, %u {axis = 0, kind = "add"}
+    return %y
+  }
+)");
+}
+
 TEST(EmitCpp, IntegersWrap) {
   expect_translated_as_interpreted(R"(func @f(%x: i8[40], %y: i8[40]) -> i8[40] {
     %0 = mul %x, %y

@@ -142,7 +142,8 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const bool is_wide =
       std::abs(spec.rhs.in_channel) * element >= 1024 || byte_size(spec.rhs.dtype) < 4;
   schedule.pack_weights =
-      spec.rhs.out_channel != 1 || hooks.rhs_prologue || (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
+      spec.rhs.out_channel != 1 || hooks.rhs_prologue ||
+      (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
 
   const std::int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const std::int64_t images = spec.groups * (schedule.rows_along_batch ? 1 : spec.batch);

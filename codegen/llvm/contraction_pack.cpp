@@ -27,7 +27,6 @@ struct Source {
   llvm::Value* at(Emit& e, llvm::Value* free, llvm::Value* depth) const {
     return e.at(e.at(base, free, operand.free * bytes()), depth, operand.depth * bytes());
   }
-  // The vector at a place of the operand, which is `mapped` by the prologue or else given by `load`. Lanes out of bounds
   // One vector of the operand, by the prologue or else by `load`. Lanes out of bounds stay zero,
   // whatever the prologue makes of them: padding must not become NaN.
   template <class Load>

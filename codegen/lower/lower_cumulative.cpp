@@ -27,7 +27,8 @@ std::optional<Lowered> lower_cumulative(const ir::Function& group, const Lowerin
     const TermId at = op->attributes.boolean("reverse") ? pool.subtract(last, pool.index(step)) : pool.index(step);
     const TermId line = pool.add(pool.scale(slabs.outer(), shape.length), at);
     const TermId element = slabs.operand(0, slabs.inner_of(line));
-    const Value identity = slabs.splat(slabs.writer().element(pool.literal_bits(carried, ir::identity_bits(kind, carried))));
+    const TermId nothing = pool.literal_bits(carried, ir::identity_bits(kind, carried));
+    const Value identity = slabs.splat(slabs.writer().element(nothing));
     const Value begin = slabs.writer().constant_index(0), end = slabs.writer().constant_index(shape.length);
     slabs.loop(step, begin, end, {&identity, 1}, [&](std::span<const Value> state) -> std::vector<Value> {
       ir::Builder& b = slabs.builder();

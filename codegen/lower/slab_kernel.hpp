@@ -21,7 +21,8 @@ struct SlabShape {
 class SlabWriter {
  public:
   // `op` is the only op of the group that is not a view, and stands behind its only result.
-  SlabWriter(Lowered& out, const ir::Function& group, const ir::Op& op, const SlabShape& shape, const LoweringTarget& target);
+  SlabWriter(Lowered& out, const ir::Function& group, const ir::Op& op, const SlabShape& shape,
+             const LoweringTarget& target);
 
   // Writes the kernel: `slab` once for each vector of each slab, inside its loops.
   void write(const std::function<void()>& slab);
@@ -34,16 +35,17 @@ class SlabWriter {
   ir::VariableId variable(std::int64_t extent) { return pool().variable(Dim(extent)); }
   // An operand's element at a row-major position: a term, since the operand may be a view.
   ir::TermId operand(std::size_t k, ir::TermId position);
-  // The number of the first lane's element where a line of inner elements begins at `line * inner`, and with the lanes.
+  // The row-major position, of each lane, in a tensor whose lines of inner elements are numbered.
   ir::TermId inner_of(ir::TermId line);
-  // Elements of the result from `line * inner` on, one for each lane.
+  // The lanes' elements of that line of the result.
   ir::Value load(ir::TermId line);
   void store(ir::Value value, ir::TermId line);
   // A scalar as a vector of the lanes, if there are any.
   ir::Value splat(ir::Value value) { return writer_.splat(value); }
   // Runs `body` for each index below `end`, bound to `variable`, with the values it carries on.
   using Body = std::function<std::vector<ir::Value>(std::span<const ir::Value> carried)>;
-  void loop(ir::VariableId variable, ir::Value begin, ir::Value end, std::span<const ir::Value> initial, const Body& body);
+  void loop(ir::VariableId variable, ir::Value begin, ir::Value end, std::span<const ir::Value> initial,
+            const Body& body);
 
  private:
   bool has_lanes() const { return shape_.inner > 1; }

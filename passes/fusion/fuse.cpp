@@ -284,7 +284,8 @@ PassDefinition pass_fuse() {
           .options = {{"function", ir::AttributeKind::text, "the func to cut; empty: all that no other calls", std::string()},
                       {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
                       {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled},
-                      {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction", defaults.prologues}},
+                      {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction",
+                       defaults.prologues}},
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
             const std::int64_t max_ops = options.integer("max_ops");
             if (max_ops < 1) {
@@ -293,7 +294,10 @@ PassDefinition pass_fuse() {
             }
             HYP_TRY(const std::vector<std::string> names, functions_to_fuse(module, options.text("function"), context));
             for (const std::string& name : names) {
-              fuse(module, name, {.max_ops = static_cast<std::size_t>(max_ops), .enabled = options.boolean("enabled"), .prologues = options.boolean("prologues")});
+              fuse(module, name,
+                   {.max_ops = static_cast<std::size_t>(max_ops),
+                    .enabled = options.boolean("enabled"),
+                    .prologues = options.boolean("prologues")});
             }
             return changed_if(!names.empty());
           }};
