@@ -158,7 +158,10 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
 
   // Groups are decided on ops; after lowering they are only loops.
-  for (const std::string& name : functions) passes::fuse(module, name, options.fusion);
+  passes::FuseOptions fusion = options.fusion;
+  // The tensor memory accelerator brings operands as they are.
+  if (std::holds_alternative<CudaTarget>(options.target)) fusion.prologues = false;
+  for (const std::string& name : functions) passes::fuse(module, name, fusion);
   show(Stage::fused);
 
   // Each group becomes a kernel, each kernel a function of some object.

@@ -281,7 +281,7 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
+  for (const auto& lower_anchor : {lower_contraction, lower_convolution, lower_cumulative, lower_scatter}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
   }
   if (target.has_teams) return lower_for_teams(group, target);
