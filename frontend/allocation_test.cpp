@@ -1,37 +1,8 @@
-// How often a steady training step asks the heap for memory. This file replaces operator new for the
-// whole test program, to count.
+// How often a steady training step asks the heap for memory.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "frontend/hyperion.hpp"
-
-namespace {
-
-std::atomic<std::uint64_t> allocation_count{0}, allocated_bytes{0}, largest_allocation{0};
-
-void* counted(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
-  allocation_count.fetch_add(1, std::memory_order_relaxed);
-  allocated_bytes.fetch_add(size, std::memory_order_relaxed);
-  std::uint64_t largest = largest_allocation.load();
-  while (size > largest && !largest_allocation.compare_exchange_weak(largest, size)) {
-  }
-  void* memory = nullptr;
-  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) != 0) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "tests/support/allocations.hpp"
 
 namespace hyperion {
 namespace {
@@ -58,18 +29,17 @@ TEST(Allocations, OfASteadyStep) {
   constexpr std::uint64_t kSmallestActivation = 128 * 10 * 4, kActivation = 128 * 128 * 4;
   std::uint64_t usual = 0;
   for (int k = 0; k < 10; ++k) {
-    const std::uint64_t count = allocation_count, bytes = allocated_bytes;
     const std::uint64_t of_device = frontend::runtime_device(default_device())->memory().allocations;
-    largest_allocation = 0;
+    testing_support::start_counting_allocations();
     run();
-    const std::uint64_t made = allocation_count - count;
-    EXPECT_LT(largest_allocation, kSmallestActivation);
-    EXPECT_LT(allocated_bytes - bytes, kActivation);
+    const testing_support::Allocations made = testing_support::allocations_since_start();
+    EXPECT_LT(made.largest, kSmallestActivation);
+    EXPECT_LT(made.bytes, kActivation);
     EXPECT_EQ(frontend::runtime_device(default_device())->memory().allocations, of_device);
     if (k > 0) {
-      EXPECT_EQ(made, usual) << "step " << k;
+      EXPECT_EQ(made.count, usual) << "step " << k;
     }
-    usual = made;
+    usual = made.count;
   }
 }
 

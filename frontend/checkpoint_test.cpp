@@ -69,11 +69,11 @@ TEST(CheckpointTest, ReportsEveryDifferenceAtOnce) {
   const std::string path = folder.path("a.safetensors");
   checkpoints::save(path, std::map<std::string, Tensor>{{"a", zeros({2})}, {"b", zeros({3})}, {"c", zeros({1})}});
   const std::map<std::string, Tensor> like{{"a", zeros({2})}, {"b", zeros({4})}, {"d", zeros({1}, DType::i32)}};
-  EXPECT_EQ(error_of([&] { checkpoints::load(path, like); }, __LINE__),
+  EXPECT_EQ(error_of([&] { checkpoints::load(path, like); }),
             "frontend/checkpoint_test.cpp:<line>: " + path +
                 " does not fit what is loaded into:\n  differs: b is f32[3], expected f32[4]\n  missing: d i32[1]\n"
                 "  unexpected: c f32[1]");
-  EXPECT_NE(error_of([&] { checkpoints::load(folder.path("none"), like); }, __LINE__).find("not_found"),
+  EXPECT_NE(error_of([&] { checkpoints::load(folder.path("none"), like); }).find("not_found"),
             std::string::npos);
 }
 
@@ -107,7 +107,7 @@ TEST(CheckpointTest, AFlippedBitInAnyByteIsNoticed) {
     std::string damaged = saved;
     damaged[byte] = static_cast<char>(damaged[byte] ^ (1 << (byte % 8)));
     write(path, damaged);
-    EXPECT_NE(error_of([&] { checkpoints::load(path, tree); }, __LINE__), "(no error)") << "byte " << byte;
+    EXPECT_NE(error_of([&] { checkpoints::load(path, tree); }), "(no error)") << "byte " << byte;
   }
 }
 
@@ -122,7 +122,7 @@ TEST(CheckpointTest, MetadataIsCheckedAlone) {
   std::string damaged = saved;
   damaged.replace(damaged.find("three"), 5, "seven");
   write(path, damaged);
-  EXPECT_NE(error_of([&] { checkpoints::load_metadata(path); }, __LINE__).find("names or settings differ"), std::string::npos);
+  EXPECT_NE(error_of([&] { checkpoints::load_metadata(path); }).find("names or settings differ"), std::string::npos);
 }
 
 TEST(CheckpointTest, FilesOfOtherProgramsLoad) {

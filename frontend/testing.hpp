@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,12 @@ namespace hyperion::testing {
 using Doubles = std::vector<double>;
 
 // The message of the Error that `statement` throws, with the repository's folder removed (however the compiler was given
-// it: caches of compilers make it relative) and the expected line written as <line>, without its column.
+// it: caches of compilers make it relative) and the expected line written as <line>, without its column. Expected is the
+// line of the call, or one `lines_above` it. In arguments of a macro clang places everything at the macro's end, but not
+// __LINE__; so the call tells its line by the same means as the statement.
 template <class F>
-std::string error_of(F statement, int line) {
+std::string error_of(F statement, unsigned lines_above = 0,
+                     std::source_location here = std::source_location::current()) {
   try {
     statement();
   } catch (const Error& error) {
@@ -28,7 +32,7 @@ std::string error_of(F statement, int line) {
       const std::size_t begin = space == std::string::npos ? 0 : space + 1;
       text.erase(begin, at + 1 - begin);
     }
-    const std::string place = ":" + std::to_string(line) + ":";
+    const std::string place = ":" + std::to_string(here.line() - lines_above) + ":";
     if (const std::size_t at = text.find(place); at != std::string::npos) {
       const std::size_t end = text.find(':', at + place.size());
       text.replace(at, end - at, ":<line>");

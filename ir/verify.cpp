@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "ir/contraction_blocks.hpp"
 #include "ir/module.hpp"
 #include "ir/support/format.hpp"
 #include "ir/text/print.hpp"
@@ -28,7 +29,9 @@ class FunctionVerifier {
     }
     walk();
     check_uses();
-    if (function_.kind == FunctionKind::kernel && diagnostics_.error_count() == errors_before) check_bounds();
+    const auto is_sound = [&] { return diagnostics_.error_count() == errors_before; };
+    if (function_.kind == FunctionKind::kernel && is_sound()) check_contractions();
+    if (function_.kind == FunctionKind::kernel && is_sound()) check_bounds();
     return diagnostics_.error_count() == errors_before;
   }
 
@@ -132,6 +135,15 @@ class FunctionVerifier {
         complain(id, format("result {} is {}, its type rule gives {}", k, type.text(),
                             (*inferred)[k].text()));
       }
+    }
+  }
+
+  void check_contractions() {
+    for (std::uint32_t i = 0; i < function_.op_slots(); ++i) {
+      const Op& op = function_.op(OpId{i});
+      if (op.definition == nullptr || (!op.is("contract") && !op.is("convolve"))) continue;
+      const std::string defect = defect_of_contraction_blocks(function_, op);
+      if (!defect.empty()) complain(OpId{i}, defect);
     }
   }
 

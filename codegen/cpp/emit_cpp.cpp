@@ -1,11 +1,13 @@
 #include "codegen/cpp/emit_cpp.hpp"
 
+#include <array>
 #include <cctype>
 #include <map>
 #include <set>
 
 #include "codegen/cpp/cpp_scalars.hpp"
 #include "codegen/cpp/prelude.hpp"
+#include "ir/contraction_blocks.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -203,7 +205,7 @@ class KernelTranslator {
 
   // All next values are computed before any is assigned.
   void yield(const Op& op) {
-    if (op.operands.empty()) return;
+    if (op.operands.empty() || !kernel_.op(kernel_.block(op.parent).owner).is("for")) return;
     const auto& arguments = kernel_.block(op.parent).arguments;
     const bool several = op.operands.size() > 1;
     for (std::size_t k = 0; several && k < op.operands.size(); ++k) {
@@ -220,8 +222,9 @@ class KernelTranslator {
     std::string sum = "sum", batch = "batch", row = "row", column = "column";
   };
   Sums sums_of(const Op& op) {
-    if (op.blocks.empty()) return {};
-    const auto& arguments = kernel_.block(op.blocks[0]).arguments;
+    const auto epilogue = ir::contraction_blocks(op).epilogue;
+    if (!epilogue) return {};
+    const auto& arguments = kernel_.block(*epilogue).arguments;
     return {name(arguments[0]), name(arguments[1]), name(arguments[2]), name(arguments[3])};
   }
 
@@ -240,24 +243,71 @@ class KernelTranslator {
     const Sums s = sums_of(op);
     std::int64_t batches = 1;
     for (std::int64_t extent : a.integers("batch")) batches *= extent;
-    const std::string element = cpp_type(accumulation_dtype(dtype(op.operands[0])));
+    const std::int64_t rows = a.integer("rows"), columns = a.integer("columns"), depth = a.integer("depth");
+    const std::string element = cpp_type(ir::contraction_sum_dtype(kernel_, op));
+    const auto factor = [&](std::size_t k, const std::string& mapped, const std::string& strided) {
+      return has_map(op, k) ? mapped : format("{}({}[{}])", element, name(op.operands[k]), strided);
+    };
+    const std::string lhs =
+        factor(0, format("lhs[({} * {} + {}) * {} + k]", s.batch, rows, s.row, depth),
+               format("{}{} * {} + k * {}", batch_offset(s.batch, a.integers("batch"), a.integers("lhs_batch")),
+                      s.row, a.integer("lhs_row"), a.integer("lhs_depth")));
+    const std::string rhs =
+        factor(1, format("rhs[({} * {} + k) * {} + {} + l]", s.batch, depth, columns, s.column),
+               format("{}k * {} + ({} + l) * {}",
+                      batch_offset(s.batch, a.integers("batch"), a.integers("rhs_batch")),
+                      a.integer("rhs_depth"), s.column, a.integer("rhs_column")));
+    open_maps(op, {{{batches, rows, depth}, {batches, depth, columns}}});
     open(format("for (std::int64_t {0} = 0; {0} < {1}; ++{0})", s.batch, batches));
-    open(format("for (std::int64_t {0} = 0; {0} < {1}; ++{0})", s.row, a.integer("rows")));
-    open_columns(op, s, a.integer("columns"));
-    open(format("for (std::int64_t k = 0; k < {}; ++k)", a.integer("depth")));
-    line(format(
-        "s = fma({0}({1}[{2}{3} * {4} + k * {5}]), {0}({6}[{7}k * {8} + ({9} + l) * {10}]), s);",
-        element, name(op.operands[0]),
-        batch_offset(s.batch, a.integers("batch"), a.integers("lhs_batch")), s.row,
-        a.integer("lhs_row"), a.integer("lhs_depth"), name(op.operands[1]),
-        batch_offset(s.batch, a.integers("batch"), a.integers("rhs_batch")), a.integer("rhs_depth"),
-        s.column, a.integer("rhs_column")));
+    open(format("for (std::int64_t {0} = 0; {0} < {1}; ++{0})", s.row, rows));
+    open_columns(op, s, columns);
+    open(format("for (std::int64_t k = 0; k < {}; ++k)", depth));
+    line(format("s = fma({}, {}, s);", lhs, rhs));
     close();
     close_columns(op, s,
-                  format("({} * {} + {}) * {} + {} + l", s.batch, a.integer("rows"), s.row,
-                         a.integer("columns"), s.column));
+                  format("({} * {} + {}) * {} + {} + l", s.batch, rows, s.row, columns, s.column));
     close();
     close();
+    close_maps(op);
+  }
+
+  static bool has_map(const Op& op, std::size_t factor) {
+    return !op.attributes.text(factor == 0 ? "lhs_map" : "rhs_map").empty();
+  }
+
+  // Operands with a map are computed whole, by the indices that the map is given, before the sums.
+  void open_maps(const Op& op, const std::array<std::array<std::int64_t, 3>, 2>& extents) {
+    const ir::ContractionBlocks blocks = ir::contraction_blocks(op);
+    if (!blocks.lhs_map && !blocks.rhs_map) return;
+    line("{"), ++depth_;
+    if (blocks.lhs_map) map(op, "lhs", *blocks.lhs_map, extents[0], op.attributes.text("lhs_map") == "row" ? 1 : 2);
+    if (blocks.rhs_map) map(op, "rhs", *blocks.rhs_map, extents[1], op.attributes.text("rhs_map") == "depth" ? 1 : 2);
+  }
+  void close_maps(const Op& op) {
+    if (has_map(op, 0) || has_map(op, 1)) close();
+  }
+
+  void map(const Op& op, std::string_view to, ir::BlockId body, const std::array<std::int64_t, 3>& extents,
+           std::size_t lanes_along) {
+    const std::int64_t step = op.attributes.integer("lanes");
+    line(format("std::vector<{}> {}({});", cpp_type(ir::contraction_sum_dtype(kernel_, op)), to,
+                extents[0] * extents[1] * extents[2]));
+    std::array<std::string, 3> at;
+    for (std::size_t k = 0; k < at.size(); ++k) {
+      at[k] = name(kernel_.block(body).arguments[k]);
+      open(format("for (std::int64_t {0} = 0; {0} < {1}; {0} += {2})", at[k], extents[k],
+                  k == lanes_along ? step : 1));
+    }
+    line(format("const int valid = static_cast<int>(std::min<std::int64_t>({}, {} - {}));", step,
+                extents[lanes_along], at[lanes_along]));
+    in_contraction_ = true;
+    block(body);
+    in_contraction_ = false;
+    const ValueId yielded = kernel_.op(kernel_.block(body).last).operands[0];
+    line(format("for (int l = 0; l < valid; ++l) {}[({} * {} + {}{}) * {} + {}{}] = {}.at[l];", to, at[0], extents[1],
+                at[1], lanes_along == 1 ? " + l" : "", extents[2], at[2], lanes_along == 2 ? " + l" : "",
+                name(yielded)));
+    for (std::size_t k = 0; k < at.size(); ++k) close();
   }
 
   // Opens the loop over vectors of columns and the lambda that sums one lane.
@@ -268,7 +318,7 @@ class KernelTranslator {
                 columns, step));
     line(format("const int valid = static_cast<int>(std::min<std::int64_t>({}, {} + {} - {}));",
                 step, begin, columns, s.column));
-    const std::string element = cpp_type(accumulation_dtype(dtype(op.operands[0])));
+    const std::string element = cpp_type(ir::contraction_sum_dtype(kernel_, op));
     open(format("const auto {} = lanes<{}>([&](int l) -> {}", s.sum, step, element));
     line(format("{} s = 0;", element));
     line("if (l >= valid) return s;");
@@ -278,13 +328,14 @@ class KernelTranslator {
     line("return s;");
     --depth_;
     line("});");
-    if (op.blocks.empty()) {
+    const auto epilogue = ir::contraction_blocks(op).epilogue;
+    if (!epilogue) {
       const ValueId to = op.operands[2];
       line(format("for (int l = 0; l < valid; ++l) {}[{}] = cast<{}>({}.at[l]);", name(to), output,
                   cpp_type(dtype(to)), s.sum));
     } else {
       in_contraction_ = true;
-      block(op.blocks[0]);
+      block(*epilogue);
       in_contraction_ = false;
     }
     close();
@@ -295,7 +346,19 @@ class KernelTranslator {
     const ir::Integers extents = list("extents"), h = list("height"), w = list("width"),
                        lhs = list("lhs"), rhs = list("rhs");
     const Sums s = sums_of(op);
-    const std::string element = cpp_type(accumulation_dtype(dtype(op.operands[0])));
+    const std::string element = cpp_type(ir::contraction_sum_dtype(kernel_, op));
+    const std::int64_t channels = extents[1] * extents[2], columns = extents[1] * extents[3];
+    const auto factor = [&](std::size_t k, const std::string& mapped, const std::string& strided) {
+      return has_map(op, k) ? mapped : format("{}({}[{}])", element, name(op.operands[k]), strided);
+    };
+    const std::string left =
+        factor(0, format("lhs[((n * {} + ih) * {} + iw) * {} + g * {} + c]", h[2], w[2], channels, extents[2]),
+               format("n * {} + g * {} + ih * {} + iw * {} + c * {} + {}", lhs[0], lhs[1], h[7], w[7], lhs[2], lhs[3]));
+    const std::string right =
+        factor(1, format("rhs[((th * {} + tw) * {} + c) * {} + {} + l]", w[1], extents[2], columns, s.column),
+               format("g * {} + th * {} + tw * {} + c * {} + ({} + l - g * {}) * {} + {}", rhs[0], h[8], w[8], rhs[1],
+                      s.column, extents[3], rhs[2], rhs[3]));
+    open_maps(op, {{{extents[0] * h[2], w[2], channels}, {h[1] * w[1], extents[2], columns}}});
     const auto tap = [](const std::string& o, const char* t, const ir::Integers& axis) {
       return format("source({}, {}, {}, {}, {}, {}, {})", o, t, axis[2], axis[3], axis[4], axis[5],
                     axis[6]);
@@ -310,13 +373,8 @@ class KernelTranslator {
     line(format("const std::int64_t ih = {}, iw = {};", tap("oh", "th", h), tap(s.row, "tw", w)));
     line("if (ih < 0 || iw < 0) continue;");
     open(format("for (std::int64_t c = 0; c < {}; ++c)", extents[2]));
-    line(format("s = fma({0}({1}[n * {2} + g * {3} + ih * {4} + iw * {5} + c * {6} + {7}]),",
-                element, name(op.operands[0]), lhs[0], lhs[1], h[7], w[7], lhs[2], lhs[3]));
-    line(
-        format("        {0}({1}[g * {2} + th * {3} + tw * {4} + c * {5} + ({6} + l - g * {7}) * "
-               "{8} + {9}]), s);",
-               element, name(op.operands[1]), rhs[0], h[8], w[8], rhs[1], s.column, extents[3],
-               rhs[2], rhs[3]));
+    line(format("s = fma({},", left));
+    line(format("        {}, s);", right));
     close();
     close();
     close();
@@ -327,6 +385,7 @@ class KernelTranslator {
     close();
     close();
     close();
+    close_maps(op);
   }
 
   const ir::Function& kernel_;

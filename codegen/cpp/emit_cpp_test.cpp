@@ -100,6 +100,42 @@ TEST(EmitCpp, ContractionWithEpilogue) {
 )");
 }
 
+TEST(EmitCpp, ContractionWithMaps) {
+  expect_translated_as_interpreted(
+      R"(func @f(%x: bf16[3, 21], %w: f32[19, 21], %b: f32[19]) -> f32[3, 19] {
+    %0 = cast %x {dtype = f32}
+    %1 = mul %0, 0.3
+    %2 = exp %w
+    %3 = dot %1, %2 {lhs_contract = [1], rhs_contract = [1]}
+    %4 = broadcast %b {dims = [1], shape = [3, 19]}
+    %5 = sub %3, %4
+    return %5
+  }
+)");
+}
+
+TEST(EmitCpp, ConvolutionWithMaps) {
+  for (const std::string layout : {"channels_first", "channels_last"}) {
+    std::string body = R"(func @f(%x: i8[X], %w: f32[W]) -> f32[Y] {
+    %0 = cast %x {dtype = f32}
+    %1 = add %0, 0.5
+    %2 = relu %w
+    %3 = conv %1, %2 {dilations = [1, 1], groups = 2, layout = "L", padding_high = [1, 1], padding_low = [1, 1], strides = [2, 1]}
+    return %3
+  }
+)";
+    const bool last = layout == "channels_last";
+    const auto put = [&](const std::string& word, const std::string& text) {
+      body.replace(body.find(word), word.size(), text);
+    };
+    put("[X]", last ? "[2, 5, 19, 4]" : "[2, 4, 5, 19]");
+    put("[W]", last ? "[3, 3, 2, 6]" : "[6, 2, 3, 3]");
+    put("[Y]", last ? "[2, 3, 19, 6]" : "[2, 6, 3, 19]");
+    put("\"L\"", "\"" + layout + "\"");
+    expect_translated_as_interpreted(body);
+  }
+}
+
 TEST(EmitCpp, RowReductionsAndScalarFunctions) {
   expect_translated_as_interpreted(R"(func @f(%x: f32[3, 37]) -> f32[3, 37] {
     %y = softmax %x {axis = 1}
@@ -113,6 +149,19 @@ TEST(EmitCpp, Convolution) {
       R"(func @f(%x: f32[2, 4, 7, 6], %w: f32[6, 2, 3, 3]) -> f32[2, 6, 4, 3] {
     %0 = conv %x, %w {dilations = [1, 1], groups = 2, padding_high = [1, 1], padding_low = [1, 1], strides = [2, 2]}
     return %0
+  }
+)");
+}
+
+TEST(EmitCpp, OnePassAlongAnAxis) {
+  expect_translated_as_interpreted(R"(func @f(%x: bf16[3, 9, 37]) -> bf16[3, 9, 37] {
+    %y = cumulative %x {axis = 1, kind = "sum", reverse = true}
+    return %y
+  }
+)");
+  expect_translated_as_interpreted(R"(func @f(%x: f32[3, 37], %i: i32[8], %u: f32[8, 37]) -> f32[3, 37] {
+    %y = scatter %x, %i, %u {axis = 0, kind = "add"}
+    return %y
   }
 )");
 }

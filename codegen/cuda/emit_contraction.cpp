@@ -54,7 +54,7 @@ class ContractionEmitter {
   std::optional<TensorProblem> tensor_problem() const {
     if (!op_.is("contract")) return std::nullopt;
     const ir::Attributes& a = op_.attributes;
-    if (a.integers("batch").size() > 1 || (lanes_ != 4 && lanes_ != 8)) return std::nullopt;
+    if (a.integers("batch").size() > 1 || lanes_ != 4) return std::nullopt;
     const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
     const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
     return TensorProblem{
@@ -72,7 +72,7 @@ class ContractionEmitter {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const TensorSchedule schedule = choose_schedule(problem, target_);
-    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, lanes_, finish(5));
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
     CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
     out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
                       parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
@@ -85,9 +85,10 @@ class ContractionEmitter {
     const std::string problem = op_.is("contract") ? contraction(sum) : convolution(sum);
     // Values that do not depend on the sums stand in front.
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
-    const TileShape tile = choose_tile(batches_, rows_, columns_, lanes_, target_);
-    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes_);
-    const int height = 64 * tile.row_groups, width = 16 * lanes_ * tile.column_groups;
+    const int lanes = 16 / static_cast<int>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));  // of a thread's own vectors
+    const TileShape tile = choose_tile(batches_, rows_, columns_, lanes, target_);
+    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes);
+    const int height = 64 * tile.row_groups, width = 16 * lanes * tile.column_groups;
     const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
     const std::string body = finish(2), identifier = cuda_identifier(kernel_.name);
     const std::int64_t blocks = batches_ * down * across, parts = target_.bitwise ? 1 : depth_parts(blocks);

@@ -65,7 +65,13 @@ void IndexFacts::visit(const Op& op) {
   const auto operand = [&](std::size_t k) { return of(op.operands[k]); };
   if (op.is("constant")) {
     const Literal& value = *op.attributes.literal("value");
-    if (value.is_splat()) facts_[result] = exactly(element_to_integer(DType::i64, value.element(0).data()));
+    if (value.is_splat()) {
+      facts_[result] = exactly(element_to_integer(DType::i64, value.element(0).data()));
+    } else {
+      // Lane numbers: no other vector of constants is written.
+      facts_[result] = {0, type.element_count() - 1, kFar};
+      consecutive_.insert(result);
+    }
   } else if (op.is("iota")) {
     facts_[result] = {0, type.element_count() - 1, kFar};
     consecutive_.insert(result);

@@ -194,7 +194,8 @@ void CudaKernelTranslator::store(const Op& op) {
     return line(format("{}{}[{}] = {};", condition.empty() ? "" : format("if ({}) ", condition), name(buffer), element(offset),
                        element(value)));
   }
-  const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value);
+  // An array of the buffer's own elements: indices may be held in fewer bits.
+  const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value) && !is_int(value);
   if (is_array && moves_chunks(buffer, offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
     const std::string mask = mask_of(op, 3);
     return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", tile_.live.empty() ? "" : format("if ({}) ", tile_.live),
@@ -274,11 +275,28 @@ void CudaKernelTranslator::loop(const Op& op) {
     }
   }
   const std::string& index = name(arguments[0]);
+  // Loads of several iterations under way at once: nothing else hides how far memory is.
+  if (is_short_loop(op)) line("#pragma unroll 8");
   open(format("for ({0} {1} = {2}; {1} < {3}; {1} += {4})", type(arguments[0]), index, element(op.operands[0]),
               element(op.operands[1]), op.attributes.integer("step")));
   block(op.blocks[0]);
   close();
   for (std::size_t k = 0; k < op.results.size(); ++k) names_[op.results[k]] = name(arguments[k + 1]);
+}
+
+bool CudaKernelTranslator::is_short_loop(const Op& op) const {
+  constexpr std::size_t kShortLoop = 16;
+  const std::vector<OpId> body = kernel_.ops_of(op.blocks[0]);
+  bool loads = false, nests = false;
+  int most_registers = 1;
+  for (OpId id : body) {
+    const Op& inner = kernel_.op(id);
+    nests |= inner.is("for") || inner.is("reduce");
+    if (!inner.is("load") || !is_vector(inner.results[0])) continue;
+    loads = true;
+    most_registers = std::max(most_registers, registers(inner.results[0]));
+  }
+  return loads && !nests && body.size() <= kShortLoop && most_registers <= 8;
 }
 
 // All next values are computed before any is assigned.

@@ -67,6 +67,7 @@ class CudaKernelTranslator {
   void elementwise(const ir::Op& op);
   void transpose_lanes(const ir::Op& op);
   void loop(const ir::Op& op);
+  bool is_short_loop(const ir::Op& op) const;
   void yield(const ir::Op& op);
 
   // Whether a chunk at this scalar offset may be moved as one.

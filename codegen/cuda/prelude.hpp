@@ -83,7 +83,15 @@ using F8E5M2 = SmallFloat<unsigned char, 5, 2>;
 struct F16 {
   unsigned short bits;
   F16() = default;
-  F16(float value) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value)); }
+  F16(float value) {
+#if __CUDA_ARCH__ >= 800
+    unsigned pair;  // see BF16
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(0.0f), "f"(value));
+    bits = static_cast<unsigned short>(pair);
+#else
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#endif
+  }
   operator float() const {
     float value;
     asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
@@ -96,7 +104,10 @@ struct BF16 {
   BF16() = default;
   BF16(float value) {
 #if __CUDA_ARCH__ >= 900
-    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+    // As the lower half of a pair: converting one alone is an instruction of an eighth of the speed.
+    unsigned pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(0.0f), "f"(value));
+    bits = static_cast<unsigned short>(pair);
 #else
     const unsigned wide = __float_as_uint(value);
     const unsigned rounded = (wide + 0x7fffu + (wide >> 16 & 1)) >> 16;

@@ -42,8 +42,8 @@ template <class Problem, class Tile, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
   constexpr int kPad = 4;
-  __shared__ Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
-  __shared__ Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  __shared__ alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
+  __shared__ alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
   constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
   Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];

@@ -1,7 +1,7 @@
 // tensor_contraction.hpp: `contract` on the tensor cores of sm_90a.
 //
 // A persistent grid; in each block one warpgroup loads tiles ahead, the others multiply them (async_program.hpp). The sums
-// leave through the op's body, 4 or 8 columns at a time. Operands may be contiguous along depth or along rows and columns:
+// leave through the op's body, four columns at a time. Operands may be contiguous along depth or along rows and columns:
 // the tensor cores read 16-bit elements either way, so no transpose is ever made.
 //
 // f16 and bf16; f32 as tf32, which rounds its factors to 11 bits, where that is asked for. Sums are carried in f32.
@@ -55,8 +55,8 @@ struct TensorKernel {
   runtime::cuda::LaunchShape shape;
   std::vector<runtime::cuda::Parameter> maps;
 };
-// `finish`: text that uses `sums[lanes]`, `batch_`, `at_row` and `at_column`; runs for each vector of 4 or 8 columns.
+// `finish`: text that uses `sums[4]`, `batch_`, `at_row` and `at_column`; runs for each vector of four columns.
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-                                int lanes, const std::string& finish);
+                                const std::string& finish);
 
 }  // namespace hyperion::codegen

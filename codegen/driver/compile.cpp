@@ -43,6 +43,16 @@ StatusOr<> check_compilable(const Function& function) {
   return {};
 }
 
+// What a machine wants of the graph, whatever pipeline was asked for.
+void add_target_passes(passes::Pipeline& pipeline, const DriverOptions& options) {
+  const auto* gpu = std::get_if<CudaTarget>(&options.target);
+  if (gpu == nullptr) return;
+  pipeline.add("split_searches");
+  if (!gpu->bitwise) pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}});
+  if (!gpu->bitwise && gpu->has_wgmma() && (gpu->tf32 || options.fast)) pipeline.add("depth_innermost");
+  pipeline.add("cse");
+}
+
 StatusOr<> run_passes(ir::Module& module, const std::string& entry, const DriverOptions& options,
                       const StageListener& listener) {
   Diagnostics diagnostics;
@@ -52,9 +62,7 @@ StatusOr<> run_passes(ir::Module& module, const std::string& entry, const Driver
     if (!parsed) return std::unexpected(from(diagnostics));
     pipeline = *std::move(parsed);
   }
-  if (const auto* gpu = std::get_if<CudaTarget>(&options.target); gpu != nullptr && !gpu->bitwise) {
-    pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}}).add("cse");
-  }
+  add_target_passes(pipeline, options);
   if (!passes::run(pipeline, module, diagnostics, {.instrumentations = listener.instrumentations})) {
     return std::unexpected(from(diagnostics));
   }
@@ -150,7 +158,10 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   for (const std::string& name : functions) HYP_TRY_VOID(check_compilable(*module.find(name)));
 
   // Groups are decided on ops; after lowering they are only loops.
-  for (const std::string& name : functions) passes::fuse(module, name, options.fusion);
+  passes::FuseOptions fusion = options.fusion;
+  // The tensor memory accelerator brings operands as they are.
+  if (std::holds_alternative<CudaTarget>(options.target)) fusion.prologues = false;
+  for (const std::string& name : functions) passes::fuse(module, name, fusion);
   show(Stage::fused);
 
   // Each group becomes a kernel, each kernel a function of some object.

@@ -60,6 +60,9 @@ struct ContractionOperand {
   std::int64_t depth = 0;
   std::vector<std::int64_t> batch;  // one for each batch dimension; 0 broadcasts
   std::int64_t offset = 0;
+
+  // Whether lanes run along depth where the operand is copied before its lanes are told apart.
+  bool lanes_along_depth(bool is_lhs) const { return depth == 1 && (is_lhs || free != 1); }
 };
 
 struct ContractionOutput {
@@ -105,11 +108,11 @@ struct EpilogueSite {
   std::vector<llvm::Value*> values;
 };
 
-// Applied to an operand while it is copied, so it forces packing. Lanes run along `depth` or along
-// `free`.
+// Where a prologue stands: it yields one vector of an operand as it is packed, in the type of the
+// sums, and reads whatever it needs for that itself. Operands with a prologue are always packed.
+// Lanes run along `depth` or along `free`, whichever of the operand's strides is 1.
 struct PrologueSite {
   llvm::IRBuilderBase& builder;
-  llvm::Value* value;  // <lanes x f32 or f64>
   llvm::Value* batch;  // i64; 0 if the operand is packed once for all batches
   llvm::Value* free;   // i64: row of lhs, column of rhs; of lane 0
   llvm::Value* depth;  // i64; of lane 0

@@ -10,11 +10,12 @@ ConvolutionEmitter::ConvolutionEmitter(IrModule& module, DType compute, const Co
                                        const ConvolutionSchedule& schedule)
     : spec_(spec), hooks_(hooks), schedule_(schedule), e_(module, compute) {
   strips_ = divide_up(spec.out_channels, strip_width());
-  if (spec.rhs.out_channel != 1) schedule_.pack_weights = true;
+  if (spec.rhs.out_channel != 1 || hooks.rhs_prologue) schedule_.pack_weights = true;
   schedule_.block_rows = std::clamp<std::int64_t>(schedule_.block_rows, 1,
                                                   std::max<std::int64_t>(spec.height.output, 1));
   schedule_.block_strips =
       std::clamp<std::int64_t>(schedule_.block_strips, 1, std::max<std::int64_t>(strips_, 1));
+  if (hooks.lhs_prologue) map_lhs();
   partials_in_output_ = spec.output_may_hold_partials && spec.outputs[0].dtype == compute;
   if (schedule_.tap_block >= spec.height.kernel) schedule_.tap_block = 0;
   if (schedule_.pack_weights) {
@@ -76,9 +77,33 @@ ConvolutionOutput ConvolutionEmitter::partial_layout() const {
   return layout;
 }
 
-std::int64_t ConvolutionEmitter::scratch_bytes() const {
+std::int64_t ConvolutionEmitter::partial_bytes() const {
   if (!is_blocked() || partials_in_output_) return 0;
   return round_up(partial_layout().height * schedule_.block_rows * e_.real_bytes, 64);
+}
+
+// A spare vector at the end, since whole vectors are stored.
+std::int64_t ConvolutionEmitter::mapped_bytes() const {
+  if (!mapped_lhs_) return 0;
+  return round_up((mapped_lhs_->rows * spec_.height.lhs + e_.lanes) * e_.real_bytes, 64);
+}
+
+// From here on lhs is what the prologue leaves in scratch memory: rows of one image and group, with
+// the index that lanes run along innermost.
+void ConvolutionEmitter::map_lhs() {
+  const WindowAxis& height = spec_.height;
+  schedule_.rows_along_batch = false;
+  schedule_.block_strips = std::max<std::int64_t>(strips_, 1);  // mapped once for all strips
+  const std::int64_t met = (schedule_.block_rows - 1) * height.stride +
+                           (height.kernel - 1) * height.dilation;
+  mapped_lhs_ = {.lanes_along_depth = spec_.lhs.channel == 1,
+                 .rows = std::min(met / height.input_dilation + 2, height.input)};
+  const bool along_depth = mapped_lhs_->lanes_along_depth;
+  spec_.lhs = {.buffer = spec_.lhs.buffer,
+               .dtype = e_.real->isDoubleTy() ? DType::f64 : DType::f32,
+               .channel = along_depth ? 1 : spec_.width.input};
+  spec_.width.lhs = along_depth ? spec_.in_channels : 1;
+  spec_.height.lhs = spec_.width.input * spec_.in_channels;
 }
 
 // 0 <= p, p / input_dilation is whole and inside.
@@ -237,7 +262,7 @@ ConvolutionPlan ConvolutionEmitter::emit() {
   const std::int64_t tiles = divide_up(strips_, schedule_.block_strips) *
                              divide_up(spec_.height.output, schedule_.block_rows) * spec_.groups *
                              (along_batch() ? 1 : spec_.batch);
-  plan.launches.push_back({spec_.symbol, tiles, scratch_bytes()});
+  plan.launches.push_back({spec_.symbol, tiles, partial_bytes() + mapped_bytes()});
   return plan;
 }
 
@@ -251,7 +276,6 @@ StatusOr<ConvolutionPlan> emit_convolution(IrModule& module, const ConvolutionSp
                         module.target().cpu);
   }
   HYP_CHECK(!spec.outputs.empty(), "a convolution stores something");
-  HYP_CHECK(!hooks.lhs_prologue && !hooks.rhs_prologue, "convolutions have no prologue");
   return ConvolutionEmitter(module, compute, spec, hooks, schedule).emit();
 }
 

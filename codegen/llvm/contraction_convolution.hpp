@@ -99,7 +99,14 @@ struct ConvolutionPlan {
 };
 
 // Sites of the epilogue have batch = image * output height + output row, row = position in the
-// output row, and columns counted over all groups. Prologues are not supported here.
+// output row, and columns counted over all groups.
+//
+// Sites of lhs's prologue have batch = image * input height + input row, free = position in the
+// input row, and depth = channel over all groups; each parallel tile maps the input rows that it
+// meets into scratch memory, and tiles run along the width. Taps beyond the input are skipped there
+// as everywhere: a prologue never sees padding. Sites of rhs's prologue have batch = tap of height *
+// kernel width + tap of width, depth = input channel, and free = output channel over all groups; it
+// runs when the weights are packed, once for each.
 StatusOr<ConvolutionPlan> emit_convolution(IrModule& module, const ConvolutionSpec& spec,
                                            const ContractionHooks& hooks,
                                            const ConvolutionSchedule& schedule);

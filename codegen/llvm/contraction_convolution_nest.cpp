@@ -143,6 +143,7 @@ void ConvolutionEmitter::emit_main() {
       tile.outputs.push_back(
           e_.at(e_.at(outputs[o], tile.image, to.batch * bytes), tile.group, to.group * bytes));
     }
+    if (mapped_lhs_) tile.lhs = emit_mapped_lhs(tile);
     llvm::Value* taps = e_.number(spec_.height.kernel);
     tile.first = tile.last = e_.b.getTrue();
     tile.tap_begin = e_.number(0), tile.tap_end = taps;
@@ -158,6 +159,51 @@ void ConvolutionEmitter::emit_main() {
   e_.b.CreateRetVoid();
 }
 
+// Maps the input rows that the tile meets. Returns where row 0 of the input would lie.
+llvm::Value* ConvolutionEmitter::emit_mapped_lhs(const Tile& tile) {
+  const WindowAxis& axis = spec_.height;
+  const bool along_depth = mapped_lhs_->lanes_along_depth;
+  const auto clamped = [&](llvm::Value* row) {
+    llvm::Value* zero = e_.number(0);
+    llvm::Value* positive = e_.b.CreateSelect(e_.b.CreateICmpSLT(row, zero), zero, row);
+    return e_.smaller(e_.b.CreateUDiv(positive, e_.number(axis.input_dilation)),
+                      e_.number(axis.input - 1));
+  };
+  const std::int64_t reach = (axis.kernel - 1) * axis.dilation - axis.padding;
+  llvm::Value* first = clamped(e_.add(e_.times(tile.row_begin, axis.stride), -axis.padding));
+  llvm::Value* last =
+      clamped(e_.add(e_.times(e_.add(tile.row_end, -1), axis.stride), reach));
+  llvm::Value* rows = e_.at(tile.scratch, partial_bytes());
+  if (axis.input == 0) return rows;
+  llvm::Value* image_row = e_.times(tile.image, axis.input);
+  llvm::Value* first_channel = e_.times(tile.group, spec_.in_channels);
+  const std::int64_t lines = along_depth ? spec_.width.input : spec_.in_channels;
+  const std::int64_t length = along_depth ? spec_.in_channels : spec_.width.input;
+  e_.loop(first, e_.add(last, 1), 1, [&](llvm::Value* row) {
+    llvm::Value* line_base =
+        e_.at(rows, e_.b.CreateSub(row, first), axis.lhs * e_.real_bytes);
+    llvm::Value* batch = e_.b.CreateAdd(image_row, row);
+    e_.loop(e_.number(0), e_.number(lines), 1, [&](llvm::Value* line) {
+      llvm::Value* to = e_.at(line_base, line, length * e_.real_bytes);
+      const auto map = [&](llvm::Value* at, llvm::Value* mask) {
+        llvm::Value* channel = e_.b.CreateAdd(first_channel, along_depth ? at : line);
+        PrologueSite site{e_.b, batch,        along_depth ? line : at, channel,
+                          mask, tile.buffers, e_.lanes,                along_depth};
+        // What a vector writes beyond its line, the next line overwrites.
+        e_.b.CreateAlignedStore(hooks_.lhs_prologue(site), e_.at(to, at, e_.real_bytes),
+                                llvm::Align(e_.real_bytes));
+      };
+      const std::int64_t whole = length - length % e_.lanes;
+      e_.loop(e_.number(0), e_.number(whole), e_.lanes,
+              [&](llvm::Value* at) { map(at, nullptr); });
+      if (whole < length) {
+        map(e_.number(whole), e_.prefix_mask(static_cast<int>(length - whole)));
+      }
+    });
+  });
+  return e_.at(rows, e_.b.CreateNeg(first), axis.lhs * e_.real_bytes);
+}
+
 // One tile of this launch packs one tap of one strip of one group.
 void ConvolutionEmitter::emit_packing_launch() {
   ContractionSpec weights;
@@ -165,9 +211,9 @@ void ConvolutionEmitter::emit_packing_launch() {
   weights.rhs = {
       spec_.rhs.buffer, spec_.rhs.dtype, spec_.rhs.out_channel, spec_.rhs.in_channel, {}, 0};
   const auto rest = static_cast<int>(spec_.out_channels % strip_width());
-  llvm::Function* pack = emit_pack_rhs(e_, weights, {}, schedule_.tile_vectors, strip_width());
+  llvm::Function* pack = emit_pack_rhs(e_, weights, hooks_, schedule_.tile_vectors, strip_width());
   llvm::Function* pack_last =
-      rest == 0 ? pack : emit_pack_rhs(e_, weights, {}, schedule_.tile_vectors, rest);
+      rest == 0 ? pack : emit_pack_rhs(e_, weights, hooks_, schedule_.tile_vectors, rest);
   llvm::Type* types[] = {e_.ptr, e_.i64, e_.i64, e_.ptr};
   llvm::Function* f = e_.begin_function(spec_.symbol + ".pack", types, true);
   llvm::Value* buffers = f->getArg(0);
@@ -186,8 +232,14 @@ void ConvolutionEmitter::emit_packing_launch() {
     llvm::Value* strip = digit(strips_);
     llvm::Value* source = e_.at(from, rest_index, spec_.rhs.group * bytes);
     source = e_.at(e_.at(source, tap_h, spec_.height.rhs * bytes), tap_w, spec_.width.rhs * bytes);
-    const Values args = {source,       e_.at(to, index, rhs_tap_w_), e_.times(strip, strip_width()),
-                         e_.number(0), e_.number(spec_.in_channels), e_.number(0),
+    llvm::Value* column = e_.times(strip, strip_width());
+    llvm::Value* tap = e_.number(0);
+    if (hooks_.rhs_prologue) {  // which reads by itself: columns need not count from `source`
+      column = e_.b.CreateAdd(column, e_.times(rest_index, spec_.out_channels));
+      tap = e_.b.CreateAdd(e_.times(tap_h, spec_.width.kernel), tap_w);
+    }
+    const Values args = {source,       e_.at(to, index, rhs_tap_w_),     column,
+                         e_.number(0), e_.number(spec_.in_channels), tap,
                          buffers};
     llvm::Value* is_last = e_.b.CreateICmpEQ(strip, e_.number(strips_ - 1));
     e_.when(e_.b.CreateNot(is_last), {}, [&] { return e_.b.CreateCall(pack, args), Values(); });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "codegen/llvm/contraction_nest.hpp"
@@ -47,7 +48,8 @@ class ConvolutionEmitter {
   TileShape tile_shape(int rows, bool last_strip) const;
   ContractionOutput as_tile(const ConvolutionOutput& to) const;
   ConvolutionOutput partial_layout() const;
-  std::int64_t scratch_bytes() const;
+  std::int64_t partial_bytes() const;
+  std::int64_t mapped_bytes() const;
 
   llvm::Function* micro(const TapPattern& pattern, int rows, bool last_strip);
   Values emit_taps(llvm::Function* f, const TileShape& shape, const TapPattern& pattern,
@@ -58,6 +60,8 @@ class ConvolutionEmitter {
                            llvm::Value* rhs, Values acc);
   llvm::Value* meets_input(const WindowAxis& axis, llvm::Value* p);
 
+  void map_lhs();
+  llvm::Value* emit_mapped_lhs(const Tile& tile);
   void emit_packing_launch();
   void emit_main();
   void emit_block(Tile tile);
@@ -68,10 +72,17 @@ class ConvolutionEmitter {
   void call_micro(const Tile& tile, const TapPattern& pattern, int rows, llvm::Value* lhs,
                   llvm::Value* width, llvm::Value* row);
 
-  const ConvolutionSpec& spec_;
+  // Rows of the input that the prologue has mapped into scratch memory, after the partial sums.
+  struct MappedLhs {
+    bool lanes_along_depth = true;
+    std::int64_t rows = 0;  // at most, of one parallel tile
+  };
+
+  ConvolutionSpec spec_;  // with a prologue of lhs, its strides are those of the mapped rows
   const ContractionHooks& hooks_;
   ConvolutionSchedule schedule_;
   Emit e_;
+  std::optional<MappedLhs> mapped_lhs_;
   std::int64_t strips_ = 0;
   bool partials_in_output_ = false;
   // Bytes between weights of neighbouring taps, channels, strips and groups, as the micro-kernel

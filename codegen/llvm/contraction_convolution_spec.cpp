@@ -118,7 +118,7 @@ std::string ConvolutionSchedule::text() const {
          (pack_weights ? "packed" : "unpacked");
 }
 
-ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const ContractionHooks&,
+ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const ContractionHooks& hooks,
                                     const CpuTarget& target, int threads) {
   ConvolutionSchedule schedule;
   const DType compute = spec.lhs.dtype == DType::f64 ? DType::f64 : DType::f32;
@@ -126,7 +126,7 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const auto element = static_cast<std::int64_t>(byte_size(compute));
   const std::int64_t row_steps = divide_up(spec.width.output, output_step(spec.width));
   // Output rows of a few positions, as in a weight gradient, cannot fill a tile.
-  schedule.rows_along_batch = row_steps < 6 && spec.batch > row_steps;
+  schedule.rows_along_batch = row_steps < 6 && spec.batch > row_steps && !hooks.lhs_prologue;
   const RegisterTile tile = choose_register_tile(schedule.rows_along_batch ? spec.batch : row_steps,
                                                  spec.out_channels, target, lanes);
   schedule.tile_rows = tile.rows;
@@ -142,7 +142,8 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
   const bool is_wide =
       std::abs(spec.rhs.in_channel) * element >= 1024 || byte_size(spec.rhs.dtype) < 4;
   schedule.pack_weights =
-      spec.rhs.out_channel != 1 || (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
+      spec.rhs.out_channel != 1 || hooks.rhs_prologue ||
+      (is_wide && reads >= 64 && weight_bytes <= 8 * target.l2_bytes);
 
   const std::int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const std::int64_t images = spec.groups * (schedule.rows_along_batch ? 1 : spec.batch);
@@ -151,7 +152,7 @@ ConvolutionSchedule choose_schedule(const ConvolutionSpec& spec, const Contracti
                                std::max<std::int64_t>(spec.height.output, 1));
   schedule.block_rows = divide_up(spec.height.output, row_blocks);
   const bool is_short_of_tiles = images * row_blocks < wanted;
-  schedule.block_strips = is_short_of_tiles ? 1 : strips;
+  schedule.block_strips = is_short_of_tiles && !hooks.lhs_prologue ? 1 : strips;
 
   // What every tile of a block passes over stays in L2, if need be a few taps at a time: one strip
   // of weights, and the input as well where tiles run along the batch.

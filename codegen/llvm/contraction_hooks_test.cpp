@@ -41,7 +41,25 @@ void bias_relu_scale(EpilogueSite& site) {
       b.CreateVectorSplat(static_cast<unsigned>(site.lanes), b.CreateSIToFP(place, f32)));
 }
 
-llvm::Value* square(PrologueSite& site) { return site.builder.CreateFMul(site.value, site.value); }
+// The operand's elements, squared; for padding lanes the hook yields NaN, which nothing may ever see.
+std::function<llvm::Value*(PrologueSite&)> square_of(const ContractionOperand& operand) {
+  return [operand](PrologueSite& site) {
+    llvm::IRBuilderBase& b = site.builder;
+    const std::int64_t step = site.lanes_along_depth ? operand.depth : operand.free;
+    llvm::Value* offset = b.CreateAdd(b.CreateMul(site.free, b.getInt64(operand.free)),
+                                      b.CreateMul(site.depth, b.getInt64(operand.depth)));
+    std::vector<llvm::Constant*> numbers;
+    for (int i = 0; i < site.lanes; ++i) numbers.push_back(b.getInt64(i * step));
+    llvm::Value* offsets =
+        b.CreateAdd(b.CreateVectorSplat(site.lanes, offset), llvm::ConstantVector::get(numbers));
+    llvm::Value* slot = b.CreateConstGEP1_64(b.getPtrTy(), site.buffers, operand.buffer);
+    llvm::Value* from = b.CreateGEP(b.getFloatTy(), b.CreateLoad(b.getPtrTy(), slot), offsets);
+    auto* type = llvm::FixedVectorType::get(b.getFloatTy(), site.lanes);
+    llvm::Value* x = b.CreateMaskedGather(type, from, llvm::Align(4), site.mask,
+                                          llvm::ConstantFP::getNaN(type));
+    return b.CreateFMul(x, x);
+  };
+}
 
 // Small integers: every product and sum is exact, so any order gives the same bits.
 std::vector<float> integers(std::size_t size, unsigned seed) {
@@ -87,28 +105,42 @@ TEST(ContractionHooks, EpilogueStoresTwoOutputs) {
   }
 }
 
-TEST(ContractionHooks, PrologueAppliesToEveryLayout) {
+// Bit 0: lhs transposed, bit 1: rhs transposed.
+void expect_squares(int layout, const ContractionSchedule& schedule) {
   constexpr std::int64_t kM = 21, kN = 37, kK = 18;
+  const ContractionSpec spec = matmul_spec(DType::f32, kM, kN, kK, layout & 1, layout & 2);
+  ContractionHooks hooks;
+  hooks.lhs_prologue = square_of(spec.lhs);
+  hooks.rhs_prologue = square_of(spec.rhs);
+  auto compiled = compile_contraction(spec, hooks, schedule, host_target());
+  ASSERT_TRUE(compiled) << compiled.error().text();
+  std::vector<float> a = integers(kM * kK, 4), b = integers(kK * kN, 5), c(kM * kN);
+  compiled->run_backwards({a.data(), b.data(), c.data()}, 1);
+  for (std::int64_t i = 0; i < kM; ++i) {
+    for (std::int64_t j = 0; j < kN; ++j) {
+      float sum = 0;
+      for (std::int64_t k = 0; k < kK; ++k) {
+        const float x = a[static_cast<std::size_t>(i * spec.lhs.free + k * spec.lhs.depth)];
+        const float y = b[static_cast<std::size_t>(j * spec.rhs.free + k * spec.rhs.depth)];
+        sum += x * x * y * y;
+      }
+      ASSERT_EQ(c[static_cast<std::size_t>(i * kN + j)], sum)
+          << layout << ", " << schedule.text() << ": " << i << "," << j;
+    }
+  }
+}
+
+TEST(ContractionHooks, PrologueAppliesToEveryLayoutAndSchedule) {
   for (int layout = 0; layout < 4; ++layout) {
-    ContractionSpec spec = matmul_spec(DType::f32, kM, kN, kK, layout & 1, layout & 2);
-    ContractionHooks hooks;
-    hooks.lhs_prologue = square;
-    hooks.rhs_prologue = square;
-    ContractionSchedule schedule;
-    schedule.tile_rows = 4;
-    auto compiled = compile_contraction(spec, hooks, schedule, host_target());
-    ASSERT_TRUE(compiled) << compiled.error().text();
-    std::vector<float> a = integers(kM * kK, 4), b = integers(kK * kN, 5), c(kM * kN);
-    compiled->run_backwards({a.data(), b.data(), c.data()}, 1);
-    for (std::int64_t i = 0; i < kM; ++i) {
-      for (std::int64_t j = 0; j < kN; ++j) {
-        float sum = 0;
-        for (std::int64_t k = 0; k < kK; ++k) {
-          const float x = a[static_cast<std::size_t>(i * spec.lhs.free + k * spec.lhs.depth)];
-          const float y = b[static_cast<std::size_t>(j * spec.rhs.free + k * spec.rhs.depth)];
-          sum += x * x * y * y;
-        }
-        ASSERT_EQ(c[static_cast<std::size_t>(i * kN + j)], sum) << layout << ": " << i << "," << j;
+    for (const RhsPacking packing : {RhsPacking::none, RhsPacking::strip, RhsPacking::whole}) {
+      for (const std::int64_t depth_block : {0, 5}) {
+        ContractionSchedule schedule;
+        schedule.tile_rows = 4 + layout;
+        schedule.tile_vectors = 1 + layout % 2;
+        schedule.depth_block = depth_block;
+        schedule.block_row_tiles = 2;
+        schedule.rhs = packing;
+        expect_squares(layout, schedule);
       }
     }
   }

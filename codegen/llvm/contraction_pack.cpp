@@ -27,18 +27,24 @@ struct Source {
   llvm::Value* at(Emit& e, llvm::Value* free, llvm::Value* depth) const {
     return e.at(e.at(base, free, operand.free * bytes()), depth, operand.depth * bytes());
   }
-  llvm::Value* finish(Emit& e, llvm::Value* value, llvm::Value* free, llvm::Value* depth,
-                      llvm::Value* mask, bool along_depth) const {
-    if (!prologue) return value;
-    PrologueSite site{e.b, value, batch, free, depth, mask, buffers, e.lanes, along_depth};
+  // One vector of the operand, by the prologue or else by `load`. Lanes out of bounds stay zero,
+  // whatever the prologue makes of them: padding must not become NaN.
+  template <class Load>
+  llvm::Value* vector(Emit& e, llvm::Value* free, llvm::Value* depth, llvm::Value* mask,
+                      bool along_depth, Load load) const {
+    if (!prologue) return load();
+    PrologueSite site{e.b, batch, free, depth, mask, buffers, e.lanes, along_depth};
     llvm::Value* result = prologue(site);
-    // Lanes out of bounds stay zero, whatever the hook makes of zero: padding must not become NaN.
     return mask == nullptr ? result : e.b.CreateSelect(mask, result, e.zero_vector());
   }
 };
 
-// A vector along the free dimension whose elements are not adjacent, one scalar load a lane.
-llvm::Value* gather(Emit& e, const Source& source, llvm::Value* pointer, int count) {
+// A vector along the free dimension, of which `count` lanes are in bounds; if they are not adjacent, one scalar load a
+// lane.
+llvm::Value* load_free(Emit& e, const Source& source, llvm::Value* free, llvm::Value* depth,
+                       llvm::Value* mask, int count) {
+  llvm::Value* pointer = source.at(e, free, depth);
+  if (source.operand.free == 1) return e.load(source.operand.dtype, pointer, mask);
   llvm::Value* value = e.zero_vector();
   for (int i = 0; i < count; ++i) {
     llvm::Value* element = e.at(pointer, i * source.operand.free * source.bytes());
@@ -55,8 +61,9 @@ void copy_rows(Emit& e, const Source& source, const PackedLhs& packed, llvm::Val
     llvm::Value* whole = e.b.CreateAnd(count, e.number(-e.lanes));
     const auto copy = [&](llvm::Value* k, llvm::Value* mask) {
       llvm::Value* depth = e.b.CreateAdd(depth0, k);
-      llvm::Value* value = e.load(source.operand.dtype, source.at(e, row, depth), mask);
-      value = source.finish(e, value, row, depth, mask, /*along_depth=*/true);
+      llvm::Value* value = source.vector(e, row, depth, mask, /*along_depth=*/true, [&] {
+        return e.load(source.operand.dtype, source.at(e, row, depth), mask);
+      });
       // The pitch leaves room for a whole vector at the end of a row.
       e.b.CreateAlignedStore(value, e.at(target, k, e.real_bytes), llvm::Align(e.real_bytes));
     };
@@ -79,10 +86,9 @@ void copy_panel_step(Emit& e, const Source& source, const RowTiles& tiles, const
       const int valid = std::min(e.lanes, rows - r);
       llvm::Value* mask = e.prefix_mask(valid);
       llvm::Value* row = e.add(tiles.first_row(e, tile), r);
-      llvm::Value* from = source.at(e, row, depth);
-      llvm::Value* value = source.operand.free == 1 ? e.load(source.operand.dtype, from, mask)
-                                                    : gather(e, source, from, valid);
-      value = source.finish(e, value, row, depth, mask, /*along_depth=*/false);
+      llvm::Value* value = source.vector(e, row, depth, mask, /*along_depth=*/false, [&] {
+        return load_free(e, source, row, depth, mask, valid);
+      });
       // Runs over into the next step, which is written later; the panel ends with a spare vector.
       e.b.CreateAlignedStore(value, e.at(target, r * e.real_bytes), llvm::Align(e.real_bytes));
     }
@@ -115,7 +121,7 @@ void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::V
   e.loop(e.number(0), count, 1, [&](llvm::Value* k) {
     llvm::Value* depth = e.b.CreateAdd(depth0, k);
     llvm::Value* target = e.at(to, k, width_bytes);
-    if (source.operand.free == 1) {
+    if (source.operand.free == 1 && !source.prologue) {
       llvm::Value* ahead = source.at(e, column0, e.add(depth, kPrefetchDistance));
       for (std::int64_t line = 0; line < columns * source.bytes(); line += 64) {
         e.prefetch(e.at(ahead, line), /*for_writing=*/false);
@@ -127,10 +133,9 @@ void copy_strip(Emit& e, const Source& source, int vectors, int columns, llvm::V
       if (valid > 0) {
         llvm::Value* mask = e.prefix_mask(valid);
         llvm::Value* column = e.add(column0, v * e.lanes);
-        llvm::Value* from = source.at(e, column, depth);
-        value = source.operand.free == 1 ? e.load(source.operand.dtype, from, mask)
-                                         : gather(e, source, from, valid);
-        value = source.finish(e, value, column, depth, mask, /*along_depth=*/false);
+        value = source.vector(e, column, depth, mask, /*along_depth=*/false, [&] {
+          return load_free(e, source, column, depth, mask, valid);
+        });
       }
       e.b.CreateAlignedStore(value, e.at(target, v * e.lanes * e.real_bytes),
                              llvm::Align(e.real_bytes));
@@ -154,15 +159,17 @@ llvm::Function* emit_square(Emit& e, const ContractionSpec& spec, const Contract
   llvm::Value* last = e.add(f->getArg(2), -1);
   Values lines;
   for (int j = 0; j < e.lanes; ++j) {
-    llvm::Value* line =
-        e.at(f->getArg(0), e.smaller(e.number(j), last), spec.rhs.free * source.bytes());
-    lines.push_back(e.load(spec.rhs.dtype, line, mask));
+    llvm::Value* column = e.smaller(e.number(j), last);
+    lines.push_back(source.vector(
+        e, e.b.CreateAdd(f->getArg(4), column), f->getArg(5), mask, /*along_depth=*/true, [&] {
+          return e.load(spec.rhs.dtype,
+                        e.at(f->getArg(0), column, spec.rhs.free * source.bytes()), mask);
+        }));
   }
   const Values steps = transpose_square(e, std::move(lines));
   for (int i = 0; i < e.lanes; ++i) {
-    llvm::Value* value = source.finish(e, steps[static_cast<std::size_t>(i)], f->getArg(4),
-                                       e.add(f->getArg(5), i), nullptr, /*along_depth=*/false);
-    e.b.CreateAlignedStore(value, e.at(f->getArg(1), i * width_bytes), llvm::Align(e.real_bytes));
+    e.b.CreateAlignedStore(steps[static_cast<std::size_t>(i)],
+                           e.at(f->getArg(1), i * width_bytes), llvm::Align(e.real_bytes));
   }
   e.b.CreateRetVoid();
   return f;
@@ -206,7 +213,7 @@ PackedLhs PackedLhs::of(const Emit& e, const ContractionSpec& spec,
                         const ContractionSchedule& schedule, const RowTiles& tiles,
                         std::int64_t depth_block) {
   PackedLhs packed;
-  packed.rows = spec.lhs.depth == 1;
+  packed.rows = spec.lhs.lanes_along_depth(/*is_lhs=*/true);
   const std::int64_t row_tiles = std::min(schedule.block_row_tiles, tiles.count);
   if (packed.rows) {
     packed.row_bytes = round_up(depth_block * e.real_bytes, 64) + kPitchBytes;

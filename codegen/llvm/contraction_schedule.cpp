@@ -19,6 +19,8 @@ constexpr std::int64_t kFewRowTiles =
 constexpr std::int64_t kFewStrips = 1;
 constexpr std::int64_t kLhsBlockRowTiles = 22;
 constexpr std::int64_t kTilesPerThread = 4;  // enough to even out a thread that comes late
+// lhs is packed again, prologue and all, for each block of columns; so many make up for it.
+constexpr std::int64_t kColumnsPerPacking = 64;
 
 // Useful share of the tile, times multiplications per load. Rows are split evenly, so only the
 // strip wastes lanes. Tiles with too few independent sums wait for the latency of each
@@ -61,14 +63,18 @@ bool lhs_may_stay_unpacked(const ContractionSpec& spec, const ContractionHooks& 
 // Splits the row tiles and strips over the parallel loop, given what each tile of the loop packs
 // for itself.
 void choose_blocks(ContractionSchedule& schedule, std::int64_t batches, std::int64_t row_tiles,
-                   std::int64_t strips, int threads) {
+                   std::int64_t strips, std::int64_t strip_width, int threads) {
   const std::int64_t wanted = threads == 1 ? 1 : divide_up(kTilesPerThread * threads, batches);
   if (schedule.lhs == LhsPacking::block) {
     // The block of lhs lives in L2 while every strip passes over it.
     const std::int64_t blocks =
         std::max(divide_up(row_tiles, kLhsBlockRowTiles), std::min(wanted, row_tiles));
     schedule.block_row_tiles = divide_up(row_tiles, blocks);
-    schedule.block_strips = strips;
+    // With too few rows for the threads, columns are shared out as well.
+    const std::int64_t column_blocks = blocks < threads ? divide_up(wanted, blocks) : 1;
+    schedule.block_strips =
+        std::clamp<std::int64_t>(divide_up(kColumnsPerPacking, strip_width),
+                                 divide_up(strips, column_blocks), strips);
     return;
   }
   if (schedule.rhs == RhsPacking::none) {
@@ -135,9 +141,12 @@ ContractionSchedule choose_schedule(const ContractionSpec& spec, const Contracti
   if (!lhs_may_stay_unpacked(spec, hooks, strips)) schedule.lhs = LhsPacking::block;
   if (!rhs_may_stay_unpacked(spec, hooks, target, row_tiles)) {
     const bool once = schedule.lhs == LhsPacking::block && row_tiles > kLhsBlockRowTiles;
-    schedule.rhs = once ? RhsPacking::whole : RhsPacking::strip;
+    // A prologue is computed once for each element, not once for each block of rows.
+    const bool is_shared = hooks.rhs_prologue && row_tiles > 1 &&
+                           (threads > 1 || row_tiles > kLhsBlockRowTiles);
+    schedule.rhs = once || is_shared ? RhsPacking::whole : RhsPacking::strip;
   }
-  choose_blocks(schedule, batches, row_tiles, strips, threads);
+  choose_blocks(schedule, batches, row_tiles, strips, strip_width, threads);
   return schedule;
 }
 

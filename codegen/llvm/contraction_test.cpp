@@ -170,7 +170,6 @@ TEST_P(Contraction, StridedAndBatched) {
 }
 
 TEST_P(Contraction, EmptyExtents) {
-  const ContractionSchedule schedule;
   for (auto [m, n, k] : {std::array{0, 5, 3}, std::array{5, 0, 3}, std::array{5, 3, 0},
                          std::array{0, 0, 0}, std::array{1, 1, 0}}) {
     for (int packing = 0; packing < 3; ++packing) {

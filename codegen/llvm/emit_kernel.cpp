@@ -6,6 +6,7 @@
 
 #include "codegen/llvm/contraction_convolution.hpp"
 #include "codegen/llvm/emit_primitive.hpp"
+#include "ir/contraction_blocks.hpp"
 #include "ir/ops/ops.hpp"
 #include "ir/support/format.hpp"
 #include "llvm/IR/IntrinsicsX86.h"
@@ -324,6 +325,9 @@ int buffer_of(const ir::Function& kernel, const Op& op, int operand) {
   return static_cast<int>(kernel.value(op.operands[static_cast<std::size_t>(operand)]).result_index);
 }
 
+// A stride of an operand that has none, since a map stands for it: any but 1.
+constexpr std::int64_t kNotAdjacent = 0;
+
 int first_output(const ir::Function& kernel) {
   for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
     if (kernel.roles[k] == ir::ParameterRole::out) return static_cast<int>(k);
@@ -337,17 +341,26 @@ DType output_dtype(const ir::Function& kernel) {
 
 ContractionSpec contraction_spec(const ir::Function& kernel, const Op& op, const std::string& symbol) {
   const ir::Attributes& a = op.attributes;
-  const DType dtype = kernel.type(op.operands[0]).dtype();
   ContractionSpec spec;
   spec.symbol = symbol;
   spec.batch = a.integers("batch");
   spec.rows = a.integer("rows");
   spec.columns = a.integer("columns");
   spec.depth = a.integer("depth");
-  spec.lhs = {.buffer = buffer_of(kernel, op, 0), .dtype = dtype, .free = a.integer("lhs_row"),
-              .depth = a.integer("lhs_depth"), .batch = a.integers("lhs_batch")};
-  spec.rhs = {.buffer = buffer_of(kernel, op, 1), .dtype = dtype, .free = a.integer("rhs_column"),
-              .depth = a.integer("rhs_depth"), .batch = a.integers("rhs_batch")};
+  const DType sum = ir::contraction_sum_dtype(kernel, op);
+  // A map yields sums' elements, and its lanes run along the index whose stride is 1.
+  const auto factor = [&](int k, std::string_view map, std::string_view free, std::string_view depth,
+                          std::string_view batch) -> ContractionOperand {
+    const std::string& lanes = a.text(map);
+    const bool along_depth = lanes == "depth";
+    ContractionOperand out{.buffer = buffer_of(kernel, op, k), .dtype = sum, .batch = a.integers(batch)};
+    if (lanes.empty()) out.dtype = kernel.type(op.operands[static_cast<std::size_t>(k)]).dtype();
+    out.free = lanes.empty() ? a.integer(free) : along_depth ? kNotAdjacent : 1;
+    out.depth = lanes.empty() ? a.integer(depth) : along_depth ? 1 : kNotAdjacent;
+    return out;
+  };
+  spec.lhs = factor(0, "lhs_map", "lhs_row", "lhs_depth", "lhs_batch");
+  spec.rhs = factor(1, "rhs_map", "rhs_column", "rhs_depth", "rhs_batch");
   ContractionOutput output{.buffer = first_output(kernel), .dtype = output_dtype(kernel), .row = spec.columns};
   output.batch.assign(spec.batch.size(), 0);
   std::int64_t stride = spec.rows * spec.columns;
@@ -356,7 +369,7 @@ ContractionSpec contraction_spec(const ir::Function& kernel, const Op& op, const
     stride *= spec.batch[k];
   }
   spec.outputs = {output};
-  spec.output_may_hold_partials = op.blocks.empty() && output.dtype == accumulation_dtype(dtype);
+  spec.output_may_hold_partials = op.operands.size() > 2 && output.dtype == sum;
   spec.workspace_buffer = static_cast<int>(kernel.parameters().size());
   return spec;
 }
@@ -368,7 +381,10 @@ ConvolutionSpec convolution_spec(const ir::Function& kernel, const Op& op, const
             .padding = a[6], .lhs = a[7], .rhs = a[8]};
   };
   const ir::Integers &extents = list("extents"), &lhs = list("lhs"), &rhs = list("rhs"), &out = list("output");
-  const DType dtype = kernel.type(op.operands[0]).dtype();
+  const DType sum = ir::contraction_sum_dtype(kernel, op);
+  const bool maps_lhs = !op.attributes.text("lhs_map").empty(), maps_rhs = !op.attributes.text("rhs_map").empty();
+  const DType lhs_dtype = maps_lhs ? sum : kernel.type(op.operands[0]).dtype();
+  const DType rhs_dtype = maps_rhs ? sum : kernel.type(op.operands[1]).dtype();
   ConvolutionSpec spec;
   spec.symbol = symbol;
   spec.batch = extents[0];
@@ -377,39 +393,72 @@ ConvolutionSpec convolution_spec(const ir::Function& kernel, const Op& op, const
   spec.out_channels = extents[3];
   spec.height = axis(list("height"));
   spec.width = axis(list("width"));
-  spec.lhs = {buffer_of(kernel, op, 0), dtype, lhs[0], lhs[1], lhs[2], lhs[3]};
-  spec.rhs = {buffer_of(kernel, op, 1), dtype, rhs[0], rhs[1], rhs[2], rhs[3]};
+  spec.lhs = {buffer_of(kernel, op, 0), lhs_dtype, lhs[0], lhs[1], lhs[2], lhs[3]};
+  spec.rhs = {buffer_of(kernel, op, 1), rhs_dtype, rhs[0], rhs[1], rhs[2], rhs[3]};
+  // A map's lanes run along the index whose stride is 1.
+  if (maps_lhs) spec.lhs.channel = op.attributes.text("lhs_map") == "depth" ? 1 : kNotAdjacent;
+  if (maps_rhs) {
+    const bool along_depth = op.attributes.text("rhs_map") == "depth";
+    spec.rhs.in_channel = along_depth ? 1 : kNotAdjacent;
+    spec.rhs.out_channel = along_depth ? kNotAdjacent : 1;
+  }
   spec.outputs = {{first_output(kernel), output_dtype(kernel), out[0], out[1], out[2], out[3], out[4], 0}};
-  spec.output_may_hold_partials = op.blocks.empty() && output_dtype(kernel) == accumulation_dtype(dtype);
+  spec.output_may_hold_partials = op.operands.size() > 2 && output_dtype(kernel) == sum;
   spec.workspace_buffer = static_cast<int>(kernel.parameters().size());
   return spec;
 }
 
-// The body of the op as a hook, or none if the sums are stored as they are.
-ContractionHooks epilogue_hooks(const ir::Function& kernel, const Op& op) {
-  ContractionHooks hooks;
-  if (op.blocks.empty()) return hooks;
-  hooks.epilogue = [&kernel, body = op.blocks[0]](EpilogueSite& site) {
+// The kernel's buffers, and what its blocks share: whatever depends on no index of theirs.
+void emit_surroundings(BlockEmitter& emitter, const ir::Function& kernel, llvm::IRBuilderBase& b, Value* buffers) {
+  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
+    emitter.set(kernel.parameters()[k], buffer_pointer(b, buffers, k));
+  }
+  emitter.emit_block(kernel.body());
+}
+
+// `free_first`: the block is told row and depth; else depth and column.
+std::function<Value*(PrologueSite&)> prologue_hook(const ir::Function& kernel, std::optional<BlockId> map,
+                                                   bool free_first) {
+  if (!map) return {};
+  return [&kernel, block = *map, free_first](PrologueSite& site) {
     BlockEmitter emitter(kernel, site.builder);
-    for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
-      emitter.set(kernel.parameters()[k], buffer_pointer(site.builder, site.buffers, k));
-    }
+    emit_surroundings(emitter, kernel, site.builder, site.buffers);
+    const std::vector<ValueId>& arguments = kernel.block(block).arguments;
+    emitter.set(arguments[0], site.batch);
+    emitter.set(arguments[1], free_first ? site.free : site.depth);
+    emitter.set(arguments[2], free_first ? site.depth : site.free);
+    emitter.set_implicit_mask(site.mask);
+    return emitter.emit_block(block)[0];
+  };
+}
+
+std::function<void(EpilogueSite&)> epilogue_hook(const ir::Function& kernel, std::optional<BlockId> epilogue) {
+  if (!epilogue) return {};
+  return [&kernel, body = *epilogue](EpilogueSite& site) {
+    BlockEmitter emitter(kernel, site.builder);
+    emit_surroundings(emitter, kernel, site.builder, site.buffers);
     const std::vector<ValueId>& arguments = kernel.block(body).arguments;
     emitter.set(arguments[0], site.accumulator);
     emitter.set(arguments[1], site.batch);
     emitter.set(arguments[2], site.row);
     emitter.set(arguments[3], site.column);
-    emitter.emit_block(kernel.body());  // what does not depend on the sums
     emitter.set_implicit_mask(site.mask);
     emitter.emit_block(body);
     for (Value*& value : site.values) value = nullptr;  // the body stored everything itself
   };
-  return hooks;
+}
+
+// The blocks of the op as hooks.
+ContractionHooks hooks_of(const ir::Function& kernel, const Op& op) {
+  const ir::ContractionBlocks blocks = ir::contraction_blocks(op);
+  return {.epilogue = epilogue_hook(kernel, blocks.epilogue),
+          .lhs_prologue = prologue_hook(kernel, blocks.lhs_map, /*free_first=*/true),
+          .rhs_prologue = prologue_hook(kernel, blocks.rhs_map, /*free_first=*/false)};
 }
 
 StatusOr<EmittedKernel> emit_anchor(IrModule& unit, const ir::Function& kernel, const Op& op,
                                     const std::string& symbol, int threads) {
-  const ContractionHooks hooks = epilogue_hooks(kernel, op);
+  const ContractionHooks hooks = hooks_of(kernel, op);
   if (op.is("contract")) {
     const ContractionSpec spec = contraction_spec(kernel, op, symbol);
     const ContractionSchedule schedule = choose_schedule(spec, hooks, unit.target(), threads);

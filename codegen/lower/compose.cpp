@@ -17,13 +17,13 @@ using ir::VariableId;
 
 class Composer {
  public:
-  Composer(const ir::Function& group, std::optional<Opaque> opaque, Composition& out)
-      : group_(group), opaque_(opaque), out_(out), pool_(out.pool) {}
+  Composer(const ir::Function& group, const std::optional<Opaque>& opaque, TermPool& pool)
+      : group_(group), opaque_(opaque), pool_(pool) {}
 
   // The element of `value` at `indices`, over the group's parameters. Recursion follows the ops of one group, whose
   // number the fusion pass bounds.
   TermId element(ValueId value, std::vector<TermId> indices) {
-    if (opaque_ && value == opaque_->result) {
+    if (opaque_ && value == opaque_->op.results[0]) {
       return pool_.access(opaque_->as_input, group_.type(value).dtype(), std::move(indices));
     }
     const Op* op = group_.producer(value);
@@ -88,8 +88,7 @@ class Composer {
   }
 
   const ir::Function& group_;
-  std::optional<Opaque> opaque_;
-  Composition& out_;
+  const std::optional<Opaque>& opaque_;
   TermPool& pool_;
   std::map<ValueId, Lambda> definitions_;
   std::map<std::pair<ValueId, std::vector<TermId>>, TermId> elements_;
@@ -97,16 +96,20 @@ class Composer {
 
 }  // namespace
 
-Composition compose(const ir::Function& group, std::optional<Opaque> opaque) {
+Composition compose(const ir::Function& group, const std::optional<Opaque>& opaque) {
   Composition out;
   out.inputs = group.parameter_types();
   out.output_types = group.result_types();
-  Composer composer(group, opaque, out);
-  for (ValueId result : group.results()) {
-    const std::vector<VariableId> variables = out.pool.variables(group.type(result).dims());
+  Composer composer(group, opaque, out.pool);
+  const auto lambda = [&](ValueId value) -> Lambda {
+    const std::vector<VariableId> variables = out.pool.variables(group.type(value).dims());
     std::vector<TermId> indices;
     for (VariableId variable : variables) indices.push_back(out.pool.index(variable));
-    out.outputs.push_back({variables, composer.element(result, std::move(indices))});
+    return {variables, composer.element(value, std::move(indices))};
+  };
+  for (ValueId result : group.results()) out.outputs.push_back(lambda(result));
+  if (opaque) {
+    for (ValueId operand : opaque->op.operands) out.operands.push_back(lambda(operand));
   }
   return out;
 }

@@ -19,19 +19,20 @@ namespace hyperion::codegen {
 
 struct Composition {
   ir::TermPool pool;
-  std::vector<ir::Lambda> outputs;  // one per result of the group
+  std::vector<ir::Lambda> outputs;   // one per result of the group
+  std::vector<ir::Lambda> operands;  // one per operand of the opaque op, if there is one
   std::vector<Type> output_types;
   std::vector<Type> inputs;         // types of the parameters; access k reads parameter k
 };
 
-// An op that the lowering computes by other means: `result` is read as access number `as_input`, with one index per
+// An op that the lowering computes by other means: its result is read as access number `as_input`, with one index per
 // dimension (not linear), instead of being inlined.
 struct Opaque {
-  ir::ValueId result;
+  const ir::Op& op;
   int as_input = 0;
 };
 
 // REQUIRES: all types static; every op but the opaque one has an index form.
-Composition compose(const ir::Function& group, std::optional<Opaque> opaque = std::nullopt);
+Composition compose(const ir::Function& group, const std::optional<Opaque>& opaque = std::nullopt);
 
 }  // namespace hyperion::codegen

@@ -77,9 +77,9 @@ void KernelWriter::open_block(ir::OpId owner, ir::BlockId block) {
   place();
 }
 
-void KernelWriter::close_block() {
+void KernelWriter::close_block(std::span<const Value> yielded) {
   place();
-  builder_.apply_all("yield", {});
+  builder_.apply_all("yield", yielded);
   scopes_.pop_back();
   place();
 }

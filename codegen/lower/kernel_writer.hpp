@@ -39,9 +39,9 @@ class KernelWriter {
   ir::Value carried(int k) const;  // of the innermost loop
   // Ends the innermost loop, handing on `next`; returns the loop's results.
   std::vector<ir::Value> close_loop(std::span<const ir::Value> next = {});
-  // Enters a block that exists already (the epilogue of `contract`).
+  // Enters a block that exists already (of `contract`), and ends it with what it yields.
   void open_block(ir::OpId owner, ir::BlockId block);
-  void close_block();
+  void close_block(std::span<const ir::Value> yielded = {});
 
   // Binds a variable in the innermost scope.
   void bind(ir::VariableId variable, ir::Value index);

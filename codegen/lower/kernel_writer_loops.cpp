@@ -75,7 +75,8 @@ Value KernelWriter::emit_lane_reduce(const Term& term) {
   const std::string_view combine = ir::combine_op(term.monoid).name;
   const VariableId innermost{term.variable.index + static_cast<std::uint32_t>(extents.size() - 1)};
   const auto along_lanes = [&](std::span<const Value> state) {
-    return for_lanes(innermost, constant_index(0), constant_index(last), last, lanes, {state.begin(), state.end()},
+    const Value end = constant_index(last);
+    return for_lanes(innermost, constant_index(0), end, last, lanes, {state.begin(), state.end()},
                      [&](std::span<const Value> partial) {
                        Value next = splat(element(term.body()));
                        Value combined = apply(combine, {partial[0], next});

@@ -122,7 +122,8 @@ class MapLowering {
     const std::int64_t pieces = cut ? (length + kFlatTile - 1) / kFlatTile : 1;
     out.tiles = outer * pieces;
 
-    const Value tile = writer.open_loop(writer.constant_index(0), writer.constant_index(out.tiles), 1, {}, true);
+    const Value tiles = writer.constant_index(out.tiles);
+    const Value tile = writer.open_loop(writer.constant_index(0), tiles, 1, {}, true);
     bind_outer(writer, tile, pieces, outer_count);
     keep_expensive_terms(writer, vectorize);
     if (vectorize) {
@@ -174,8 +175,8 @@ class MapLowering {
       return {};
     };
     if (!cut) {
-      writer.for_lanes(nest_.variables.back(), writer.constant_index(0), writer.constant_index(length), length,
-                       lanes, {}, body);
+      const Value end = writer.constant_index(length);
+      writer.for_lanes(nest_.variables.back(), writer.constant_index(0), end, length, lanes, {}, body);
     } else {
       Value piece = tile;
       if (nest_.variables.size() > 1) piece = b.apply("rem", {tile, writer.constant_index(pieces)});
@@ -280,7 +281,7 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
+  for (const auto& lower_anchor : {lower_contraction, lower_convolution, lower_cumulative, lower_scatter}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
   }
   if (target.has_teams) return lower_for_teams(group, target);

@@ -1,11 +1,11 @@
-// dot with an elementwise epilogue becomes one `contract`.
+// dot, with maps that compute its operands and an elementwise epilogue, becomes one `contract`.
 //
 // The operands' axes are grouped into batch, rows, columns and depth. Axes of a group that lie one after another in
 // memory count as one; free axes that do not are batch axes of a factor that is the same for the other operand (stride
 // 0). Depth that has no single stride in both operands is left to the general lowering.
 #include <algorithm>
 
-#include "codegen/lower/epilogue.hpp"
+#include "codegen/lower/anchored_kernel.hpp"
 #include "codegen/lower/lower_anchor.hpp"
 
 namespace hyperion::codegen {
@@ -121,35 +121,57 @@ ir::Attributes contract_attributes(const Layout& layout, int lanes) {
           {"lanes", std::int64_t{lanes}}};
 }
 
-// The result of dot is row-major over (batch, rows, columns) by construction, whatever its own axes are: each index is a
-// digit of the position.
-std::vector<TermId> digits(TermPool& pool, TermId position, Type type) {
-  std::vector<TermId> indices(static_cast<std::size_t>(type.rank()));
-  for (std::size_t k = indices.size(); k-- > 0;) {
-    const std::int64_t size = std::max<std::int64_t>(type.dim(static_cast<int>(k)).value(), 1);
-    indices[k] = k == 0 ? position : pool.modulo(position, size);
-    position = pool.divide(position, size);
+// Where an element of an operand lies, from the digits of the batch and from the two indices after it. Batch axes that the
+// operand does not have count for nothing.
+TermId offset_in(TermPool& pool, const Layout& layout, std::int64_t Axis::*stride, TermId batch, TermId first,
+                 std::int64_t first_stride, TermId second, std::int64_t second_stride) {
+  TermId sum = pool.add(pool.scale(first, first_stride), pool.scale(second, second_stride));
+  for (std::size_t k = layout.batch.size(); k-- > 0;) {
+    const Axis& axis = layout.batch[k];
+    const std::int64_t size = std::max<std::int64_t>(axis.size, 1);
+    const TermId digit = k == 0 ? batch : pool.modulo(batch, size);
+    batch = pool.divide(batch, size);
+    if (axis.*stride != 0) sum = pool.add(sum, pool.scale(digit, axis.*stride));
   }
-  return indices;
+  return sum;
+}
+
+// Lanes of lhs and rhs run along depth where its elements are adjacent; else along rows and columns.
+FactorPlan lhs_plan(const Layout& layout, Type type) {
+  return {.place = {.extents = {product(layout.batch), layout.rows.size, layout.depth.size},
+                    .indices = [&layout, type](TermPool& pool, const std::array<TermId, 3>& at) {
+                      return indices_at(pool, offset_in(pool, layout, &Axis::lhs, at[0], at[1], layout.rows.lhs, at[2],
+                                                        layout.depth.lhs), type);
+                    }},
+          .lanes_along = layout.depth.lhs == 1 || layout.rows.lhs != 1 ? std::size_t{2} : std::size_t{1}};
+}
+
+FactorPlan rhs_plan(const Layout& layout, Type type) {
+  return {.place = {.extents = {product(layout.batch), layout.depth.size, layout.columns.size},
+                    .indices = [&layout, type](TermPool& pool, const std::array<TermId, 3>& at) {
+                      return indices_at(pool, offset_in(pool, layout, &Axis::rhs, at[0], at[1], layout.depth.rhs, at[2],
+                                                        layout.columns.rhs), type);
+                    }},
+          .lanes_along = layout.depth.rhs == 1 && layout.columns.rhs != 1 ? std::size_t{1} : std::size_t{2}};
 }
 
 Lowered lower_dot(const ir::Function& group, const Op& dot, const Layout& layout, const LoweringTarget& target) {
   const Type type = group.type(dot.results[0]);
   const DType sum = accumulation_dtype(type.dtype());
-  const int lanes = epilogue_lanes(group, sum, target);
+  const int lanes = target.vector_bytes / static_cast<int>(byte_size(sum));
   Lowered out = begin_anchored_kernel(group);
   const std::int64_t batch = product(layout.batch), rows = layout.rows.size, columns = layout.columns.size;
-  const EpiloguePlan plan{
+  const AnchorPlan plan{
       .group = group,
       .anchor = dot,
       .lanes = lanes,
-      .batch_size = batch,
-      .row_size = rows,
-      .column_size = columns,
-      .indices = [&](TermPool& pool, TermId at_batch, TermId at_row, TermId at_column) {
-        const TermId line = pool.add(pool.scale(at_batch, rows), at_row);
-        return digits(pool, pool.add(pool.scale(line, columns), at_column), type);
-      }};
+      // The result is row-major over (batch, rows, columns) by construction, whatever its own axes are.
+      .result = {.extents = {batch, rows, columns},
+                 .indices = [&](TermPool& pool, const std::array<TermId, 3>& at) {
+                   const TermId line = pool.add(pool.scale(at[0], rows), at[1]);
+                   return indices_at(pool, pool.add(pool.scale(line, columns), at[2]), type);
+                 }},
+      .factors = {lhs_plan(layout, group.type(dot.operands[0])), rhs_plan(layout, group.type(dot.operands[1]))}};
   write_anchored_kernel(out, plan, "contract", contract_attributes(layout, lanes));
   out.flops = 2 * static_cast<std::uint64_t>(batch * rows * columns) * static_cast<std::uint64_t>(layout.depth.size);
   return out;
@@ -161,10 +183,8 @@ std::optional<Lowered> lower_contraction(const ir::Function& group, const Loweri
   for (OpId id : group.ops()) {
     const Op& op = group.op(id);
     if (!op.is("dot")) continue;
-    for (ValueId operand : op.operands) {
-      if (group.producer(operand) != nullptr) return std::nullopt;
-    }
     if (!has_packed_kernel(group.type(op.operands[0]).dtype())) return std::nullopt;
+    if (group.type(op.results[0]).element_count() == 0) return std::nullopt;  // nothing to sum
     const std::optional<Layout> layout = Reader(group, op).read();
     if (!layout) return std::nullopt;
     return lower_dot(group, op, *layout, target);

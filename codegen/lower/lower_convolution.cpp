@@ -1,10 +1,10 @@
-// conv and its two gradients with an elementwise epilogue become one `convolve`.
+// conv and its two gradients, with maps that compute their operands and an elementwise epilogue, become one `convolve`.
 //
 // All three are the same sum with the roles of the tensors exchanged (ir/ops/convolution.hpp): what slides, what stands
 // for the weights, what is summed over. The order of each sum is that of the op's definition.
 #include <algorithm>
 
-#include "codegen/lower/epilogue.hpp"
+#include "codegen/lower/anchored_kernel.hpp"
 #include "codegen/lower/lower_anchor.hpp"
 #include "ir/ops/convolution.hpp"
 
@@ -137,6 +137,48 @@ std::vector<TermId> result_indices(TermPool& pool, const Convolution& v, const M
   return indices;
 }
 
+// The indices of what windows slide over, x or y: batch = image * height + row of the image, row = position in it, depth =
+// channel over all groups.
+std::vector<TermId> lhs_indices(TermPool& pool, const Convolution& v, const Member& m,
+                                const std::array<TermId, 3>& at) {
+  const ConvTensor role = m.result == ConvTensor::input ? ConvTensor::output : ConvTensor::input;
+  std::vector<TermId> indices(static_cast<std::size_t>(v.spatial) + 2);
+  const auto put = [&](int axis, TermId index) { indices[static_cast<std::size_t>(axis)] = index; };
+  const std::int64_t height = std::max<std::int64_t>(m.problem.height.input, 1);
+  put(v.lead(role), pool.divide(at[0], height));
+  put(v.channel(role), at[2]);
+  const int last = v.first_spatial(role) + v.spatial - 1;
+  put(last, at[1]);
+  if (v.spatial == 2) put(last - 1, pool.modulo(at[0], height));
+  return indices;
+}
+
+// The indices of the weights: batch = row * width + column of the kernel, which an input gradient walks from the end,
+// depth = channel summed over in its group, column = channel of the result over all groups.
+std::vector<TermId> weight_indices(TermPool& pool, const Convolution& v, const Member& m,
+                                   const std::array<TermId, 3>& at) {
+  const Problem& p = m.problem;
+  std::vector<TermId> indices(static_cast<std::size_t>(v.spatial) + 2);
+  const auto put = [&](int axis, TermId index) { indices[static_cast<std::size_t>(axis)] = index; };
+  const bool is_gradient = m.result == ConvTensor::input;
+  if (is_gradient) {
+    const std::int64_t columns = std::max<std::int64_t>(p.out_channels, 1);
+    put(v.lead(ConvTensor::weight), pool.add(pool.scale(pool.divide(at[2], columns), p.in_channels), at[1]));
+    put(v.channel(ConvTensor::weight), pool.modulo(at[2], columns));
+  } else {
+    put(v.lead(ConvTensor::weight), at[2]);
+    put(v.channel(ConvTensor::weight), at[1]);
+  }
+  const auto tap = [&](TermId index, const Axis& axis) {
+    return is_gradient ? pool.add(pool.index(Dim(axis.kernel - 1)), pool.scale(index, -1)) : index;
+  };
+  const std::int64_t width = std::max<std::int64_t>(p.width.kernel, 1);
+  const int last = v.first_spatial(ConvTensor::weight) + v.spatial - 1;
+  put(last, tap(pool.modulo(at[0], width), p.width));
+  if (v.spatial == 2) put(last - 1, tap(pool.divide(at[0], width), p.height));
+  return indices;
+}
+
 Lowered lower_convolve(const ir::Function& group, const Op& op, const Member& m, const LoweringTarget& target) {
   const int rank = group.type(op.results[0]).rank();
   const Convolution v(op.attributes, rank);
@@ -144,15 +186,27 @@ Lowered lower_convolve(const ir::Function& group, const Op& op, const Member& m,
   const DType sum = accumulation_dtype(group.type(op.operands[0]).dtype());
   const int lanes = target.vector_bytes / static_cast<int>(byte_size(sum));
   Lowered out = begin_anchored_kernel(group);
-  const EpiloguePlan plan{.group = group,
-                          .anchor = op,
-                          .lanes = lanes,
-                          .batch_size = p.batch * p.height.output,
-                          .row_size = p.width.output,
-                          .column_size = p.groups * p.out_channels,
-                          .indices = [&](TermPool& pool, TermId batch, TermId row, TermId column) {
-                            return result_indices(pool, v, m, rank, batch, row, column);
-                          }};
+  // Lanes of a map run along channels that are summed over where these are adjacent.
+  const std::size_t lhs_lanes = p.lhs[2] == 1 ? 2 : 1;
+  const std::size_t rhs_lanes = p.rhs[1] == 1 && p.rhs[2] != 1 ? 1 : 2;
+  const AnchorPlan plan{
+      .group = group,
+      .anchor = op,
+      .lanes = lanes,
+      .result = {.extents = {p.batch * p.height.output, p.width.output, p.groups * p.out_channels},
+                 .indices = [&](TermPool& pool, const std::array<TermId, 3>& at) {
+                   return result_indices(pool, v, m, rank, at[0], at[1], at[2]);
+                 }},
+      .factors = {{{.place = {.extents = {p.batch * p.height.input, p.width.input, p.groups * p.in_channels},
+                              .indices = [&](TermPool& pool, const std::array<TermId, 3>& at) {
+                                return lhs_indices(pool, v, m, at);
+                              }},
+                    .lanes_along = lhs_lanes},
+                   {.place = {.extents = {p.height.kernel * p.width.kernel, p.in_channels, p.groups * p.out_channels},
+                              .indices = [&](TermPool& pool, const std::array<TermId, 3>& at) {
+                                return weight_indices(pool, v, m, at);
+                              }},
+                    .lanes_along = rhs_lanes}}}};
   write_anchored_kernel(out, plan, "convolve",
                         {{"extents", Integers{p.batch, p.groups, p.in_channels, p.out_channels}},
                          {"height", p.height.list()},
@@ -173,12 +227,15 @@ std::optional<Lowered> lower_convolution(const ir::Function& group, const Loweri
   for (ir::OpId id : group.ops()) {
     const Op& op = group.op(id);
     if (op.definition->anchor != ir::Anchor::contraction || op.is("dot")) continue;
-    for (ir::ValueId operand : op.operands) {
-      if (group.producer(operand) != nullptr) return std::nullopt;
-    }
     if (!has_packed_kernel(group.type(op.operands[0]).dtype())) return std::nullopt;
+    if (group.type(op.results[0]).element_count() == 0) return std::nullopt;  // nothing to sum
     const std::optional<Member> found = member(group, op);
     if (!found) return std::nullopt;
+    // What a weight gradient is asked for has no place among its images' rows.
+    const bool is_computed = std::ranges::any_of(op.operands, [&](ir::ValueId operand) {
+      return group.producer(operand) != nullptr;
+    });
+    if (is_computed && found->result == ConvTensor::weight) return std::nullopt;
     return lower_convolve(group, op, *found, target);
   }
   return std::nullopt;

@@ -251,12 +251,16 @@ class TeamLowering {
     if (!target_.bitwise) writer.set_reduction_lanes(static_cast<int>(unit), static_cast<int>(most));
     out_.tiles = 1;
     for (std::size_t k = 0; k < outer_count; ++k) out_.tiles *= nest_.extent(k);
+    const bool is_whole = vectorize && !target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most;
+    const auto bind_row = [&] { writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs); };
+    // A single row depends on no tile: its sums stand in front of the loop over tiles, and so must what they read.
+    if (is_whole && outer_count == 0) bind_row();
     const Value tile = open_tiles(writer);
     bind_outer(writer, tile, 1, outer_count);
     if (!vectorize) {
       store_row_values(writer, false);
-    } else if (!target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most) {
-      writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs);
+    } else if (is_whole) {
+      if (outer_count > 0) bind_row();
       write_lanes(writer);
       store_row_values(writer, true);
     } else {
@@ -283,7 +287,9 @@ class TeamLowering {
     // A thread holds up to 32 elements of a row: with a thousand threads there are registers for half of that. Rows longer
     // than that are walked, by half as many threads.
     const std::int64_t most = kHeldElements / chunk;
+    // Within a warp as long as it holds the row: threads of one warp combine without waiting for others.
     std::int64_t threads = std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(divide_up(chunks, 2), 1)));
+    if (threads > kWarp) threads = std::max<std::int64_t>(kWarp, std::bit_ceil(static_cast<std::uint64_t>(divide_up(chunks, most))));
     if (threads > 256) threads = std::max<std::int64_t>(256, round_up(divide_up(chunks, most), kWarp));
     if (threads > kMostThreads / 2) threads = round_up(divide_up(2 * chunks, most), kWarp);
     chunks_held_ = threads > kMostThreads / 2 ? std::max<std::int64_t>(most / 2, 1) : most;

@@ -78,7 +78,8 @@ class TileWriter {
     for (std::size_t axis = 0; axis + 1 < nest_.variables.size(); ++axis) {
       if (axis != tiles_.across) count *= nest_.extent(axis);
     }
-    const Value tile = writer_.open_loop(number(0), number(count), 1, {}, true);
+    const Value tiles = number(count);
+    const Value tile = writer_.open_loop(number(0), tiles, 1, {}, true);
     Value rest = tile;
     const auto digit = [&](std::int64_t size) {
       const Value value = b_.apply("rem", {rest, number(size)});
@@ -97,7 +98,8 @@ class TileWriter {
       writer_.bind_lanes(columns_, first, tiles_.lanes, columns % tiles_.lanes == 0 ? Value{} : in_bounds(first, columns));
       write_square(columns);
     } else {
-      writer_.for_lanes(columns_, number(0), number(columns), columns, tiles_.lanes, {},
+      const Value end = number(columns);
+      writer_.for_lanes(columns_, number(0), end, columns, tiles_.lanes, {},
                         [&](std::span<const Value>) -> std::vector<Value> {
                           write_square(columns);
                           return {};

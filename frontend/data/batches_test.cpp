@@ -3,36 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <vector>
 
-// Counts every allocation of this test program, on all threads, in all the forms that the library
-// calls.
-namespace {
-std::atomic<std::int64_t> allocation_count{0};
-[[gnu::noinline]] void* counted(std::size_t bytes, std::size_t alignment = 16) noexcept {
-  ++allocation_count;
-  return std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-}
-[[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
-void* or_throw(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-void* operator new(std::size_t bytes) { return or_throw(counted(bytes)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return or_throw(counted(bytes, static_cast<std::size_t>(alignment)));
-}
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+#include "tests/support/allocations.hpp"
 
 namespace hyperion::data {
 namespace {
@@ -156,9 +130,9 @@ TEST_P(Batches, SteadyStateAllocatesNothing) {
   const LabelledImages set = numbered(50);
   const auto loader = BatchLoader::create(set, options(8)).value();
   loader->next();
-  const std::int64_t before = allocation_count;
+  testing_support::start_counting_allocations();
   for (int i = 0; i < 100; ++i) loader->next();  // sixteen epochs
-  EXPECT_EQ(allocation_count, before);
+  EXPECT_EQ(testing_support::allocations_since_start().count, 0u);
 }
 
 TEST_P(Batches, RefusesWhatGivesNoBatch) {

@@ -84,7 +84,7 @@ TEST(LayerTest, NormsFollowTheirFormulas) {
 
 TEST(LayerTest, BatchNormNeedsMoreThanOneValue) {
   const auto [layer, state] = nn::BatchNorm1d::create(2);
-  EXPECT_EQ(error_of([&, &norm = layer, &before = state] { norm(ones({1, 2}), before, true); }, __LINE__),
+  EXPECT_EQ(error_of([&, &norm = layer, &before = state] { norm(ones({1, 2}), before, true); }),
             "frontend/nn/nn_test.cpp:<line>: error: BatchNorm: f32[1, 2] has one value for each channel, which has no "
             "variance [nn.statistics]\n  hint: train on larger batches");
   EXPECT_EQ(layer(ones({1, 2}), state, false).first.size(), 2);
@@ -95,7 +95,7 @@ TEST(LayerTest, EmbeddingsCountPaddingFromBothEnds) {
   EXPECT_EQ(last.weight.to_vector<double>()[2], 0);
   const auto loss = [](const nn::Embedding& table) { return sum(table(tensor({0, 2, 2}))); };
   EXPECT_EQ(grad(loss)(last).weight.to_vector<double>(), (Doubles{1, 0, 0}));
-  EXPECT_EQ(error_of([] { nn::Embedding::create(random::key(1), 3, 1, -4); }, __LINE__),
+  EXPECT_EQ(error_of([] { nn::Embedding::create(random::key(1), 3, 1, -4); }),
             "frontend/nn/nn_test.cpp:<line>: error: Embedding: row -4 is not in a table of 3 rows [nn.row]");
 }
 
@@ -231,7 +231,7 @@ TEST(InitTest, BoundsAndGains) {
   EXPECT_NEAR(nn::gain(nn::Nonlinearity::tanh), 5.0 / 3.0, 1e-15);
   EXPECT_EQ(nn::fans({8, 3, 5, 5}).in, 75);
   EXPECT_EQ(nn::fans({8, 3, 5, 5}).out, 200);
-  const std::string vector = error_of([] { nn::kaiming_normal(random::key(1), {8}); }, __LINE__);
+  const std::string vector = error_of([] { nn::kaiming_normal(random::key(1), {8}); });
   EXPECT_EQ(vector.substr(0, vector.find('\n')),
             "frontend/nn/nn_test.cpp:<line>: error: a weight of rank 1 has no fan_in and fan_out [nn.fans]");
   const auto largest = [](const Tensor& x) { return max(abs(x)).item(); };

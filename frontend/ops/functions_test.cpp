@@ -166,10 +166,10 @@ TEST(FunctionTest, ComplexNumbersAreHeldButNotComputed) {
   const Tensor z = from_bytes(DType::c64, {2}, bytes);
   EXPECT_EQ(z.type().text(), "c64[2]");
   EXPECT_EQ(z.bytes().size(), 16u);
-  EXPECT_EQ(error_of([&] { z + z; }, __LINE__),
+  EXPECT_EQ(error_of([&] { z + z; }),
             "frontend/ops/functions_test.cpp:<line>: error: add: element type c64 is not a number [add.c2]\n"
             "  hint: hyperion-opt explain add.c2");
-  EXPECT_EQ(error_of([&] { z.to_vector<double>(); }, __LINE__),
+  EXPECT_EQ(error_of([&] { z.to_vector<double>(); }),
             "frontend/ops/functions_test.cpp:<line>: error: elements of c64[2] cannot be read as one number each "
             "[tensor.complex]\n  hint: read them with bytes()");
 }

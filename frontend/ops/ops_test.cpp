@@ -83,18 +83,18 @@ TEST(EinsumTest, AgreesWithSums) {
 
 TEST(EinsumTest, Errors) {
   const Tensor x = zeros({2, 3});
-  EXPECT_EQ(error_of([&] { einsum("ij,jk->ik", {x}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { einsum("ij,jk->ik", {x}); }),
             "frontend/ops/ops_test.cpp:<line>: error: einsum: \"ij,jk->ik\" names 2 operands, but 1 are given "
             "[tensor.einsum]");
-  EXPECT_EQ(error_of([&] { einsum("ijk->i", {x}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { einsum("ijk->i", {x}); }),
             "frontend/ops/ops_test.cpp:<line>: error: einsum: \"ijk->i\" names 3 axes of operand 0, which is f32[2, 3] "
             "[tensor.einsum]");
-  EXPECT_EQ(error_of([&] { einsum("ij,ij->ik", {x, x}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { einsum("ij,ij->ik", {x, x}); }),
             "frontend/ops/ops_test.cpp:<line>: error: einsum: \"ij,ij->ik\" 'k' on the right does not occur on the left "
             "[tensor.einsum]");
-  EXPECT_EQ(error_of([&] { einsum("ij,jk->ik", {x, x}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { einsum("ij,jk->ik", {x, x}); }),
             "frontend/ops/ops_test.cpp:<line>: error: einsum: \"ij,jk->ik\" gives 'j' the sizes 3 and 2 [tensor.einsum]");
-  EXPECT_EQ(error_of([&] { einsum("i1->i", {x}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { einsum("i1->i", {x}); }),
             "frontend/ops/ops_test.cpp:<line>: error: einsum: \"i1->i\" has '1' where a letter names an axis "
             "[tensor.einsum]");
 }
@@ -233,8 +233,8 @@ TEST(RandomTest, IntegersFitTheirType) {
   const std::string expected =
       "frontend/ops/ops_test.cpp:<line>: error: random::randint: u8 does not hold every number in [0, 300) "
       "[random.range]\n  hint: draw in a wider type";
-  EXPECT_EQ(error_of([&] { random::randint(key, 0, 300, {}, DType::u8); }, __LINE__), expected);
-  EXPECT_NE(error_of([&] { random::randint(key, -1, 3, {}, DType::u64); }, __LINE__), "(no error)");
+  EXPECT_EQ(error_of([&] { random::randint(key, 0, 300, {}, DType::u8); }), expected);
+  EXPECT_NE(error_of([&] { random::randint(key, -1, 3, {}, DType::u64); }), "(no error)");
 }
 
 TEST(RandomTest, PermutationsHoldEachNumberOnce) {
@@ -253,27 +253,27 @@ TEST(RandomTest, PermutationsHoldEachNumberOnce) {
 TEST(OpErrorsTest, SayWhatIsWrong) {
   const Tensor x = zeros({2, 3});
   const std::string here = "frontend/ops/ops_test.cpp:<line>: error: ";
-  EXPECT_EQ(error_of([&] { repeat(x, -1, 0); }, __LINE__),
+  EXPECT_EQ(error_of([&] { repeat(x, -1, 0); }),
             here + "repeat: -1 is not a number of times [tensor.count]");
-  EXPECT_EQ(error_of([&] { split(x, 2, 1); }, __LINE__),
+  EXPECT_EQ(error_of([&] { split(x, 2, 1); }),
             here + "split: axis 1 of size 3 has no 2 equal parts [tensor.parts]");
-  EXPECT_EQ(error_of([&] { concatenate({}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { concatenate({}); }),
             here + "concatenate: needs at least one tensor [tensor.parts]");
-  EXPECT_EQ(error_of([&] { arange(0, 1, 0); }, __LINE__),
+  EXPECT_EQ(error_of([&] { arange(0, 1, 0); }),
             here + "arange: no range from 0 to 1 in steps of 0 [tensor.range]");
-  EXPECT_EQ(error_of([&] { zeros({2, -1}); }, __LINE__), here + "a tensor cannot have size -1 [tensor.shape]");
-  EXPECT_EQ(error_of([&] { from_vector<float>({1, 2, 3}, {2, 2}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { zeros({2, -1}); }), here + "a tensor cannot have size -1 [tensor.shape]");
+  EXPECT_EQ(error_of([&] { from_vector<float>({1, 2, 3}, {2, 2}); }),
             here + "f32[2, 2] needs 4 elements, got 3 [tensor.shape]");
   const Tensor image = zeros({1, 1, 4, 4});
-  EXPECT_EQ(error_of([&] { conv2d(image, image, {.stride = 2, .padding = Padding::same()}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { conv2d(image, image, {.stride = 2, .padding = Padding::same()}); }),
             here + "conv2d: padding \"same\" needs stride 1 [tensor.window]");
   const random::Key key = random::key(0);
-  EXPECT_EQ(error_of([&] { random::uniform(key, {2}, 0, 1, DType::i32); }, __LINE__),
+  EXPECT_EQ(error_of([&] { random::uniform(key, {2}, 0, 1, DType::i32); }),
             here + "random::uniform: i32 is not a floating type [random.dtype]\n  hint: draw whole numbers with "
                    "random::randint");
-  EXPECT_EQ(error_of([&] { random::fold_in(key, 0.5); }, __LINE__),
+  EXPECT_EQ(error_of([&] { random::fold_in(key, 0.5); }),
             here + "random::fold_in: f32[] is not an integer scalar [random.data]");
-  EXPECT_EQ(error_of([&] { random::randint(key, 3, 3, {2}); }, __LINE__),
+  EXPECT_EQ(error_of([&] { random::randint(key, 3, 3, {2}); }),
             here + "random::randint: no i64 in [3, 3) [random.range]");
 }
 

@@ -113,7 +113,7 @@ TEST(OptimizerTest, TreesHaveOneStructure) {
   const optim::SGD rule;
   const std::vector<Tensor> parameters{tensor(1.0), tensor(2.0)}, gradients{tensor(1.0)};
   const auto state = optim::start(rule, parameters, 1.0);
-  EXPECT_EQ(testing::error_of([&] { optim::update(rule, parameters, gradients, state); }, __LINE__),
+  EXPECT_EQ(testing::error_of([&] { optim::update(rule, parameters, gradients, state); }),
             "frontend/optim/optim_test.cpp:<line>: error: update: 2 parameters, 1 gradients, a state for 2 "
             "[transform.structure]");
 }

@@ -62,7 +62,8 @@ TEST(TermText, GuardsAndStates) {
   TermPool pool;
   const std::vector<VariableId> i = pool.variables(std::array{Dim(8)}), k = pool.variables(std::array{Dim(10)});
   const TermId before = pool.subtract(pool.index(i[0]), pool.index(Dim(1)));
-  const TermId guard = pool.both(pool.non_negative(before), pool.divides(3, pool.index(i[0])));
+  const TermId by_three = pool.divides(3, pool.index(i[0]));
+  const TermId guard = pool.both(pool.non_negative(before), by_three);  // which shows the older first
   EXPECT_EQ(pool.text(pool.choose(guard, pool.access(0, DType::i32, {before}), pool.literal_integer(DType::i32, -1))),
             "ite(3 divides i and i - 1 >= 0, x[i - 1], -1)");
   const Scalar s{&pool, pool.state(k[0], 0, DType::i32)}, t{&pool, pool.state(k[0], 1, DType::i32)};

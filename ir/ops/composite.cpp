@@ -44,7 +44,8 @@ Value mean_over(Value x, const Integers& axes) {
 Value shift_over(Value x, const Integers& axes) {
   Builder& b = *x.builder;
   const Value top = unary("stop_gradient", b.reduce(x, Monoid::maximum, axes, reduction_order(axes, x.rank())));
-  return b.select(unary("is_finite", top), top, b.zeros(top.type()));
+  const Value zero = b.zeros(top.type());
+  return b.select(unary("is_finite", top), top, zero);
 }
 
 Value count_along(Builder& b, Type type, const Integers& axes, DType dtype) {

@@ -2,11 +2,19 @@
 //
 //   acc[b, i, j] = sum over k of lhs[b, i, k] * rhs[b, k, j]      one ascending fma chain per element, as `dot` says
 //
-// Strides count elements of the operand's buffer. The body is the epilogue: it is given a vector of accumulators of row
-// `row`, whose lane l belongs to column `column` + l, and stores what the kernel returns. It reads and writes with
-// ordinary loads and stores, whose lanes beyond the last column are masked off. With a third operand there is no body:
-// the sums are stored there, row-major over batch, rows and columns. How it is tiled and packed is a schedule that the
-// target chooses; no choice changes a bit.
+// Strides count elements of the operand's buffer. The last block is the epilogue: it is given a vector of accumulators of
+// row `row`, whose lane l belongs to column `column` + l, and stores what the kernel returns. It reads and writes with
+// ordinary loads and stores, whose lanes beyond the last column are masked off. With a third operand there is no
+// epilogue: the sums are stored there, row-major over batch, rows and columns.
+//
+// Blocks before it are maps, of lhs and of rhs: with `lhs_map` lhs is not what lies in the buffer, but what the map
+// yields. It is given `batch`, `row` and `depth` (of rhs: `batch`, `depth` and `column`), and yields a vector of the sums'
+// type whose lane l belongs to the l-th index after the one that the attribute names. Lanes out of bounds are no part of
+// any sum. An element may be asked for more than once. The operand is then one of the buffers that the map reads, and its
+// row and depth strides say nothing; a batch stride of 0 still says that all batches along it are the same.
+//
+// How it is tiled and packed is a schedule that the target chooses; no choice changes a bit.
+#include "ir/ops/contraction_maps.hpp"
 #include "ir/ops/kernel_attributes.hpp"
 
 namespace hyperion::ir::ops {
@@ -29,15 +37,14 @@ OpDefinition op_contract() {
                    required_number("lhs_depth", "stride of k in lhs"),
                    required_number("rhs_depth", "stride of k in rhs"),
                    required_number("rhs_column", "stride of j in rhs"),
-                   required_number("lanes", "columns in one vector of accumulators")};
-  op.constraints = {{"c1", "(C1) both operands have the same element type"}};
+                   required_number("lanes", "columns in one vector of accumulators"),
+                   lhs_map_attribute(),
+                   rhs_map_attribute()};
+  op.constraints = contraction_constraints();
   op.result_count = 0;
   op.is_pure = false;
-  op.infer = [](const InferContext& c) -> InferResult {
-    if (c.operands[0].dtype() != c.operands[1].dtype()) return c.fail("c1", "element types differ", {0, 1});
-    return std::vector<Type>{};
-  };
-  op.example = "contract %x, %w {batch = [], columns = 10, depth = 784, lanes = 16, lhs_batch = [], lhs_depth = 1, "
+  op.infer = infer_contraction;
+  op.example = "contract %x, %w, %y {batch = [], columns = 10, depth = 784, lanes = 16, lhs_batch = [], lhs_depth = 1, "
                "lhs_row = 784, rhs_batch = [], rhs_column = 1, rhs_depth = 10, rows = 32}";
   return op;
 }

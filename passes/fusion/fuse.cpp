@@ -18,13 +18,19 @@ using ir::OpId;
 using ir::Value;
 using ir::ValueId;
 
-// "fused_dot_add_max": the first few ops, so that profiles and dumps can be read.
+// "fused_dot_add_max": the first few ops, with the contraction among them, so that profiles and dumps can be read.
 std::string group_name(const Function& f, const Group& group) {
   constexpr std::size_t kNamedOps = 4;
   std::string name = group.ops.size() == 1 ? "" : "fused";
-  for (std::size_t k = 0; k < std::min(group.ops.size(), kNamedOps); ++k) {
+  std::vector<OpId> named(group.ops.begin(),
+                          group.ops.begin() + static_cast<std::ptrdiff_t>(std::min(group.ops.size(), kNamedOps)));
+  const auto anchor = std::ranges::find_if(group.ops, [&](OpId id) {
+    return role_of(f, f.op(id)) == OpRole::contraction;
+  });
+  if (anchor != group.ops.end() && std::ranges::find(named, *anchor) == named.end()) named.back() = *anchor;
+  for (OpId id : named) {
     if (!name.empty()) name += "_";
-    name += f.op(group.ops[k]).name();
+    name += f.op(id).name();
   }
   if (group.ops.size() > kNamedOps) name += "_" + std::to_string(group.ops.size());
   return name;
@@ -277,7 +283,9 @@ PassDefinition pass_fuse() {
           .doc = "Cuts funcs into groups, each of which becomes one kernel, and calls of them.",
           .options = {{"function", ir::AttributeKind::text, "the func to cut; empty: all that no other calls", std::string()},
                       {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
-                      {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled}},
+                      {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled},
+                      {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction",
+                       defaults.prologues}},
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
             const std::int64_t max_ops = options.integer("max_ops");
             if (max_ops < 1) {
@@ -286,7 +294,10 @@ PassDefinition pass_fuse() {
             }
             HYP_TRY(const std::vector<std::string> names, functions_to_fuse(module, options.text("function"), context));
             for (const std::string& name : names) {
-              fuse(module, name, {.max_ops = static_cast<std::size_t>(max_ops), .enabled = options.boolean("enabled")});
+              fuse(module, name,
+                   {.max_ops = static_cast<std::size_t>(max_ops),
+                    .enabled = options.boolean("enabled"),
+                    .prologues = options.boolean("prologues")});
             }
             return changed_if(!names.empty());
           }};

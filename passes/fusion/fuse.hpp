@@ -8,7 +8,8 @@
 //   map          elementwise ops of one shape
 //   row          reductions along trailing axes, and what is computed per row or per element of the rows (softmax)
 //   column       a reduction along other axes, fed by a map, followed by elementwise ops on its result
-//   contraction  dot or conv, followed by elementwise ops on its result (the epilogue)
+//   contraction  dot or conv, maps that compute its operands as they are packed (prologues, prologue.hpp), and elementwise
+//                ops on its result (the epilogue)
 //   single       anything else with an index form
 // Views and splat constants belong to no group: every group that reads through one has its own copy, which costs an
 // address, not a loop.
@@ -28,7 +29,8 @@ namespace hyperion::passes {
 struct FuseOptions {
   // Ops in one group. Bounds compile time and registers; long chains split into kernels of this size.
   std::size_t max_ops = 48;
-  bool enabled = true;  // false: every op alone, for comparison
+  bool enabled = true;    // false: every op alone, for comparison
+  bool prologues = true;  // false: what stands before a contraction is a kernel of its own, for comparison
 };
 
 // Replaces `function` by calls of the groups, which are added to the module.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "passes/fusion/prologue.hpp"
+
 namespace hyperion::passes {
 namespace {
 
@@ -187,10 +189,10 @@ class Grouper {
     }
     switch (to.kind) {
       case GroupKind::map: return to.domain == from.domain;
-      // Into the epilogue, not in front of the sums: those read their operands from memory.
+      // In front of the sums, where an operand is packed, or behind them.
       case GroupKind::contraction:
-        return to.domain == from.domain && !contraction_reads(to, g) &&
-               !reads_through_views(from, group_of(consumer));
+        if (contraction_reads(to, g)) return may_be_prologue(from, g, consumer);
+        return to.domain == from.domain && !reads_through_views(from, group_of(consumer));
       case GroupKind::row: {
         const std::vector<std::int64_t> to_rows(to.domain.begin(),
                                                 to.domain.begin() + static_cast<std::ptrdiff_t>(to.row_rank));
@@ -211,6 +213,17 @@ class Grouper {
         const OpId producer = source(operand);
         return producer.valid() && group_of(producer) == g && producer != f_.value(operand).producer;
       });
+    });
+  }
+
+  // Whether map group `g` may become the prologue of the contraction `consumer`, which reads it as it is.
+  bool may_be_prologue(const Group& from, std::int32_t g, OpId consumer) const {
+    if (!options_.prologues || role(consumer) != OpRole::contraction || !used_only_by(from, g, consumer)) return false;
+    const Op& contraction = f_.op(consumer);
+    return std::ranges::all_of(contraction.operands, [&](ValueId operand) {
+      const OpId producer = f_.value(operand).producer;
+      const bool is_own = source(operand).valid() && group_of(source(operand)) == g;
+      return !is_own || (producer == source(operand) && pays_as_prologue(f_, contraction, operand, from.ops));
     });
   }
 

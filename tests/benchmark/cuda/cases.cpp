@@ -43,10 +43,16 @@ double rounding(DType dtype) {
   }
 }
 
-std::vector<Case> all_cases() {
+std::int64_t Scale::operator()(std::int64_t extent) const {
+  // Small enough for a test, and yet no two indices that could be mixed up are the only ones.
+  constexpr std::int64_t kLeast = 5;
+  return divisor == 1 ? extent : std::max(kLeast, extent / divisor);
+}
+
+std::vector<Case> all_cases(Scale scale) {
   std::vector<Case> all;
-  for (std::vector<Case> (*cases)() : {machine_cases, memory_cases, gemm_cases, convolution_cases, training_cases, latency_cases}) {
-    std::ranges::move(cases(), std::back_inserter(all));
+  for (std::vector<Case> (*cases)(Scale) : {machine_cases, memory_cases, gemm_cases, convolution_cases, training_cases, latency_cases}) {
+    std::ranges::move(cases(scale), std::back_inserter(all));
   }
   return all;
 }

@@ -72,12 +72,18 @@ HostElement host_elements(std::vector<Input> inputs);
 // round intermediate values or not; a wrong kernel is off by far more.
 double rounding(DType dtype);
 
-std::vector<Case> machine_cases();      // what the GPU's copy reaches: the yardstick of everything below
-std::vector<Case> memory_cases();       // what memory bounds: maps, rows, columns, transposition
-std::vector<Case> gemm_cases();         // products in all layouts
-std::vector<Case> convolution_cases();
-std::vector<Case> training_cases();     // cross entropy, AdamW, embeddings, steps
-std::vector<Case> latency_cases();      // compiling and launching
-std::vector<Case> all_cases();
+// Extents of tensors: as they are measured, or divided, so that a test computes the same cases quickly.
+struct Scale {
+  std::int64_t divisor = 1;
+  std::int64_t operator()(std::int64_t extent) const;
+};
+
+std::vector<Case> machine_cases(Scale scale);  // what the GPU's copy reaches: the yardstick of everything below
+std::vector<Case> memory_cases(Scale scale);   // what memory bounds: maps, rows, columns, transposition
+std::vector<Case> gemm_cases(Scale scale);     // products in all layouts
+std::vector<Case> convolution_cases(Scale scale);
+std::vector<Case> training_cases(Scale scale);  // cross entropy, AdamW, embeddings
+std::vector<Case> latency_cases(Scale scale);   // compiling and launching, a small training step
+std::vector<Case> all_cases(Scale scale = {});
 
 }  // namespace hyperion::benchmark

@@ -67,12 +67,16 @@ Case convolution(DType dtype, bool channels_last, Layer l) {
 
 }  // namespace
 
-std::vector<Case> convolution_cases() {
+std::vector<Case> convolution_cases(Scale scale) {
   const Layer layers[] = {{64, 64, 56, 64, 3, 1}, {64, 256, 14, 256, 3, 1}, {64, 256, 56, 64, 1, 1}, {64, 3, 224, 64, 7, 2}};
   std::vector<Case> cases;
   for (const DType dtype : {DType::bf16, DType::f32}) {
     for (const bool channels_last : {true, false}) {
-      for (const Layer& layer : layers) cases.push_back(convolution(dtype, channels_last, layer));
+      for (const Layer& l : layers) {
+        const std::int64_t channels = l.channels == 3 ? 3 : scale(l.channels);
+        cases.push_back(convolution(dtype, channels_last,
+                                    {scale(l.batch), channels, scale(l.side), scale(l.outputs), l.kernel, l.stride}));
+      }
     }
   }
   return cases;

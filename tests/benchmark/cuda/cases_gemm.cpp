@@ -72,10 +72,10 @@ Case product_with_epilogue(const Number& number, Product p) {
 
 }  // namespace
 
-std::vector<Case> gemm_cases() {
+std::vector<Case> gemm_cases(Scale scale) {
   std::vector<Case> cases;
   const auto add = [&](const Number& number, const std::string& layout, Product p) {
-    cases.push_back(product(number, layout, p));
+    cases.push_back(product(number, layout, {scale(p.m), scale(p.n), scale(p.k)}));
   };
   // GPT-2 at 16384 tokens: QKV, projection, two layers of the MLP, the head; a weight's gradient.
   const Product gpt2[] = {{16384, 2304, 768}, {16384, 768, 768},   {16384, 3072, 768},
@@ -98,8 +98,10 @@ std::vector<Case> gemm_cases() {
     add(kBf16, layout, {4095, 4097, 4093});
     add(kBf16, layout, {129, 1025, 775});
   }
-  for (const Product& p : {Product{4096, 4096, 4096}, {8192, 8192, 8192}, {16384, 3072, 768}, {16384, 768, 768}, {16384, 768, 3072}}) {
-    cases.push_back(product_with_epilogue(kBf16, p));
+  const Product with_epilogue[] = {
+      {4096, 4096, 4096}, {8192, 8192, 8192}, {16384, 3072, 768}, {16384, 768, 768}, {16384, 768, 3072}};
+  for (const Product& p : with_epilogue) {
+    cases.push_back(product_with_epilogue(kBf16, {scale(p.m), scale(p.n), scale(p.k)}));
   }
   for (const Number& number : {kF16, kTf32, kF32}) {
     for (const std::int64_t n : {512, 1024, 2048, 4096, 8192}) {

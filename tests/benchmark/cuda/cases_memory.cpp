@@ -121,11 +121,11 @@ class MemoryCases {
 
 }  // namespace
 
-std::vector<Case> memory_cases() {
+std::vector<Case> memory_cases(Scale scale) {
   std::vector<Case> cases;
-  for (const DType dtype : {DType::f32, DType::bf16}) MemoryCases(cases, dtype, kRows, kColumns).add_all();
+  for (const DType dtype : {DType::f32, DType::bf16}) MemoryCases(cases, dtype, scale(kRows), scale(kColumns)).add_all();
   // Rows as short as those of small models, where what a launch costs shows.
-  for (const DType dtype : {DType::f32, DType::bf16}) MemoryCases(cases, dtype, 16384, 768).add_all();
+  for (const DType dtype : {DType::f32, DType::bf16}) MemoryCases(cases, dtype, scale(16384), scale(768)).add_all();
   return cases;
 }
 

@@ -40,18 +40,19 @@ Case cross_entropy(DType dtype, std::int64_t tokens, std::int64_t classes) {
 // ---- AdamW
 
 // The tensors of GPT-2 124M but for the positions: 123.6 M numbers. Each matrix with a bias or norm beside it.
-std::vector<Shape> gpt2_parameters() {
-  constexpr std::int64_t kWidth = 768, kVocabulary = 50257, kLayers = 12;
-  std::vector<Shape> shapes{{kVocabulary, kWidth}};
+std::vector<Shape> gpt2_parameters(Scale scale) {
+  constexpr int kLayers = 12;
+  const std::int64_t width = scale(768);
+  std::vector<Shape> shapes{{scale(50257), width}};
   for (int layer = 0; layer < kLayers; ++layer) {
     for (const auto& [in, out] : {std::pair<int, int>{1, 3}, {1, 1}, {1, 4}, {4, 1}}) {
-      shapes.push_back({out * kWidth, in * kWidth});
-      shapes.push_back({out * kWidth});
+      shapes.push_back({out * width, in * width});
+      shapes.push_back({out * width});
     }
-    for (int norm = 0; norm < 4; ++norm) shapes.push_back({kWidth});
+    for (int norm = 0; norm < 4; ++norm) shapes.push_back({width});
   }
-  shapes.push_back({kWidth});
-  shapes.push_back({kWidth});
+  shapes.push_back({width});
+  shapes.push_back({width});
   return shapes;
 }
 
@@ -96,38 +97,41 @@ Case adamw(const std::string& name, const std::vector<Shape>& shapes) {
   return c;
 }
 
-// ---- embeddings: GPT-2's table, 16384 tokens
+// ---- embeddings
 
-constexpr std::int64_t kVocabulary = 50304, kWidth = 768, kTokens = 16384;
+struct Table {
+  std::int64_t vocabulary, width, tokens;
+};
 
-Case embedding(DType dtype, bool is_gather) {
-  const double row_bytes = static_cast<double>(kWidth) * static_cast<double>(byte_size(dtype));
+Case embedding(DType dtype, bool is_gather, Table size) {
+  const auto [vocabulary, width, tokens] = size;
+  const double row_bytes = static_cast<double>(width) * static_cast<double>(byte_size(dtype));
   Case c{.suite = "training",
          .name = is_gather ? "embedding" : "embedding gradient",
-         .shape = format("{} of {}x{}", kTokens, kVocabulary, kWidth),
+         .shape = format("{} of {}x{}", tokens, vocabulary, width),
          .dtype = std::string(dtype_name(dtype)),
          .unit = "TB/s",
          // A row read and written for each token; or read for each token, and the table written.
-         .work = row_bytes * static_cast<double>(is_gather ? 2 * kTokens : kTokens + kVocabulary)};
-  const Input tokens{{kTokens}, DType::i32, Noise::index, kVocabulary};
+         .work = row_bytes * static_cast<double>(is_gather ? 2 * tokens : tokens + vocabulary)};
+  const Input places{{tokens}, DType::i32, Noise::index, vocabulary};
   if (is_gather) {
-    c.inputs = {{{kVocabulary, kWidth}, dtype}, tokens};
+    c.inputs = {{{vocabulary, width}, dtype}, places};
     c.program = [](const std::vector<Tensor>& t) { return std::vector<Tensor>{take(t[0], t[1], 0)}; };
-    c.reference = [at = host_elements(c.inputs)](int, std::int64_t i) {
-      const auto row = static_cast<std::int64_t>(at(1, i / kWidth));
-      return Expected{at(0, row * kWidth + i % kWidth), 0};
+    c.reference = [width = size.width, at = host_elements(c.inputs)](int, std::int64_t i) {
+      const auto row = static_cast<std::int64_t>(at(1, i / width));
+      return Expected{at(0, row * width + i % width), 0};
     };
     return c;
   }
-  c.inputs = {{{kTokens, kWidth}, dtype}, tokens};
-  c.program = [dtype](const std::vector<Tensor>& t) {
-    return std::vector<Tensor>{scatter(zeros({kVocabulary, kWidth}, dtype), t[1], t[0], "add")};
+  c.inputs = {{{tokens, width}, dtype}, places};
+  c.program = [dtype, size](const std::vector<Tensor>& t) {
+    return std::vector<Tensor>{scatter(zeros({size.vocabulary, size.width}, dtype), t[1], t[0], "add")};
   };
-  c.reference = [dtype, at = host_elements(c.inputs)](int, std::int64_t i) {
+  c.reference = [dtype, width = size.width, tokens = size.tokens, at = host_elements(c.inputs)](int, std::int64_t i) {
     double sum = 0, magnitude = 0;
-    for (std::int64_t token = 0; token < kTokens; ++token) {
-      if (static_cast<std::int64_t>(at(1, token)) != i / kWidth) continue;
-      const double term = at(0, token * kWidth + i % kWidth);
+    for (std::int64_t token = 0; token < tokens; ++token) {
+      if (static_cast<std::int64_t>(at(1, token)) != i / width) continue;
+      const double term = at(0, token * width + i % width);
       sum += term, magnitude += std::fabs(term);
     }
     return Expected{sum, rounding(dtype) * magnitude};
@@ -137,14 +141,15 @@ Case embedding(DType dtype, bool is_gather) {
 
 }  // namespace
 
-std::vector<Case> training_cases() {
-  const std::vector<Shape> shapes = gpt2_parameters();
+std::vector<Case> training_cases(Scale scale) {
+  const std::vector<Shape> shapes = gpt2_parameters(scale);
   std::int64_t count = 0;
   for (const Shape& shape : shapes) count += Input{shape}.size();
-  std::vector<Case> cases{cross_entropy(DType::bf16, 16384, 50304), cross_entropy(DType::f32, 16384, 50304),
+  std::vector<Case> cases{cross_entropy(DType::bf16, scale(16384), scale(50304)),
+                          cross_entropy(DType::f32, scale(16384), scale(50304)),
                           adamw("AdamW, GPT-2 124M", shapes), adamw("AdamW, flat", {{count}})};
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    for (const bool is_gather : {true, false}) cases.push_back(embedding(dtype, is_gather));
+    for (const bool is_gather : {true, false}) cases.push_back(embedding(dtype, is_gather, {scale(50304), scale(768), scale(16384)}));
   }
   return cases;
 }

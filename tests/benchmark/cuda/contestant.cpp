@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "ir/support/format.hpp"
 
@@ -84,8 +85,17 @@ void ProcessContestant::stop() {
   if (from_ >= 0) close(from_);
   to_ = from_ = -1;
   if (pid_ > 0) {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
+    // Its input has ended, and with it its work; what hangs is not waited for.
+    constexpr int kPatienceMs = 3000, kStepMs = 20;
+    bool is_running = true;
+    for (int waited = 0; is_running && waited < kPatienceMs; waited += kStepMs) {
+      is_running = waitpid(pid_, nullptr, WNOHANG) == 0;
+      if (is_running) std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
+    }
+    if (is_running) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
   }
   pid_ = -1;
 }

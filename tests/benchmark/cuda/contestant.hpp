@@ -28,6 +28,8 @@ class ProcessContestant final : public Contestant {
   // `log` gets what the process writes on its standard error.
   ProcessContestant(std::vector<std::string> command, std::string log)
       : command_(std::move(command)), log_(std::move(log)) {}
+  ProcessContestant(const ProcessContestant&) = delete;
+  ProcessContestant& operator=(const ProcessContestant&) = delete;
   ~ProcessContestant() override { stop(); }
 
   // Starts it unless it runs, and gives what it said about itself; why there is none.

@@ -58,9 +58,13 @@ struct Gpu::Filler {
 
 StatusOr<std::unique_ptr<Gpu>> Gpu::open(const std::string& name) {
   HYP_TRY(codegen::RunSite site, codegen::RunSite::open(name));
+  return create(std::move(site));
+}
+
+StatusOr<std::unique_ptr<Gpu>> Gpu::create(codegen::RunSite site) {
   HYP_TRY(const codegen::Target target, codegen::target_of(site.device));
   runtime::cuda::Stream* stream = runtime::cuda::stream_of(site.device);
-  if (stream == nullptr) return error_status(Code::invalid_argument, name + " is no GPU");
+  if (stream == nullptr) return error_status(Code::invalid_argument, site.device.name() + " is no GPU");
   std::unique_ptr<Gpu> gpu(new Gpu(std::move(site), std::get<codegen::CudaTarget>(target), *stream));
   HYP_TRY(gpu->flushed_, runtime::Buffer::allocate(gpu->device(), kFlushBytes));
   return gpu;

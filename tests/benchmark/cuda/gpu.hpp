@@ -23,6 +23,7 @@ StatusOr<runtime::Module> compile_for(const codegen::CudaTarget& target, const G
 class Gpu {
  public:
   static StatusOr<std::unique_ptr<Gpu>> open(const std::string& device);
+  static StatusOr<std::unique_ptr<Gpu>> create(codegen::RunSite site);
 
   const runtime::Device& device() const { return site_.device; }
   const codegen::CudaTarget& target() const { return target_; }

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
+#include <memory>
 
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
@@ -50,29 +50,31 @@ std::string log_path(const GpuOptions& options, const std::string& who) {
   return path.string();
 }
 
-// The first Python that has PyTorch.
-std::optional<ProcessContestant> start_peers(const GpuOptions& options, std::string& version, std::string& why_none) {
+// The peers of the first Python that has them; null and why when none does.
+std::unique_ptr<ProcessContestant> start_peers(const GpuOptions& options, std::string& version, std::string& why_none) {
   const std::string script = find_peers(options.peers);
   if (script.empty()) {
     why_none = "peers.py is not found";
-    return std::nullopt;
+    return nullptr;
   }
   const char* chosen = std::getenv("HYPERION_PYTHON");
-  std::optional<ProcessContestant> peers;
-  peers.emplace(std::vector<std::string>{chosen != nullptr ? chosen : "python3", script, "--serve"}, log_path(options, "peers"));
-  const StatusOr<std::string> said = peers->start();
-  if (said) {
-    version = *said;
-    return peers;
+  const std::string log = log_path(options, "peers");
+  for (const std::string python : {chosen != nullptr ? chosen : "python3", "/usr/bin/python3"}) {
+    auto peers = std::make_unique<ProcessContestant>(std::vector<std::string>{python, script, "--serve"}, log);
+    const StatusOr<std::string> said = peers->start();
+    if (said) {
+      version = *said;
+      return peers;
+    }
+    if (why_none.empty()) why_none = said.error().message;
   }
-  why_none = said.error().message;
-  return std::nullopt;
+  return nullptr;
 }
 
 }  // namespace
 
 int list_gpu_cases() {
-  for (const Case& c : all_cases()) std::printf("%s\n", c.key().c_str());
+  for (const Case& c : all_cases()) std::printf("%s\t%s\n", c.key().c_str(), std::string(clock_name(c.clock)).c_str());
   return 0;
 }
 
@@ -87,11 +89,18 @@ int run_gpu_benchmark(const GpuOptions& options) {
     return 1;
   }
   std::string version, why_no_peers;
-  std::optional<ProcessContestant> peers = start_peers(options, version, why_no_peers);
+  const std::unique_ptr<ProcessContestant> peers = start_peers(options, version, why_no_peers);
   const std::string machine = *gpu + (peers ? "; peers: " + version : "; no peers: " + why_no_peers);
+  if (peers) why_no_peers.clear();
   std::printf("%s\n", machine.c_str());
 
   std::vector<Case> cases = all_cases();
+  for (const std::string& suite : options.suites) {
+    if (std::ranges::find(cases, suite, &Case::suite) == cases.end()) {
+      std::fprintf(stderr, "hyperion_benchmark: there is no suite '%s' for a GPU\n", suite.c_str());
+      return 2;
+    }
+  }
   std::erase_if(cases, [&](const Case& c) { return !is_wanted(c, options); });
   std::vector<Row> rows;
   int skipped = 0;
@@ -115,7 +124,7 @@ int run_gpu_benchmark(const GpuOptions& options) {
       static_cast<void>(write_all());  // what was measured is kept, whatever ends this process
       std::printf("\n%s%.0f s, %zu of %zu\n", gpu_row_heading(c.suite).c_str(), elapsed(), rows.size(), cases.size());
     }
-    rows.push_back(race_on_gpu(c, options.device, ours, peers ? &*peers : nullptr, why_no_peers));
+    rows.push_back(race_on_gpu(c, options.device, ours, peers.get(), why_no_peers));
     std::printf("%s\n", gpu_row_text(rows.back(), rows).c_str());
     std::fflush(stdout);
   }

@@ -19,7 +19,7 @@ struct GpuOptions {
 };
 
 int run_gpu_benchmark(const GpuOptions& options);
-// A line for each case: its four words, tabs between.
+// A line for each case: its four words and its clock, tabs between.
 int list_gpu_cases();
 
 }  // namespace hyperion::benchmark

@@ -3,7 +3,7 @@
 
     peers.py --serve            answer requests on standard input (serve.hpp says in which words)
     peers.py --check            read cases, a line each as `hyperion_benchmark --list-gpu` prints them, and name those
-                                without a peer here; needs no PyTorch
+                                without a peer here or with another clock; needs no PyTorch
     peers.py [--json FILE]      read cases likewise, measure the peers alone, print a table and write JSON
 
 A sample is taken as Hyperion's is: between two events around one call, after 256 MiB were written; the host is ahead, so
@@ -207,7 +207,7 @@ def small_sum(x, y):
 
 def one_launch(shape, dtype):
     x, y = normal((1024,), dtype), normal((1024,), dtype)
-    yield "PyTorch eager", lambda: x + y
+    yield "PyTorch eager", lambda: torch.add(x, y, alpha=1.5)
     compiled = torch.compile(small_sum, dynamic=False)
     yield "torch.compile", lambda: compiled(x, y)
 
@@ -508,10 +508,17 @@ def read_cases():
 
 
 def check():
-    missing = [case for case in read_cases() if (case[0], case[1]) not in CASES]
-    for case in missing:
-        print("no peer of", *case)
-    sys.exit(1 if missing else 0)
+    wrong = 0
+    for suite, name, shape, dtype, clock in read_cases():
+        key = (suite, name)
+        if key not in CASES:
+            print("no peer of", suite, name, shape, dtype)
+        elif clock_of(key) != clock:
+            print(f"{suite} {name}: the clock is {clock_of(key)}, not {clock}")
+        else:
+            continue
+        wrong += 1
+    sys.exit(1 if wrong else 0)
 
 
 def measure_alone(json_path):
@@ -520,8 +527,7 @@ def measure_alone(json_path):
         sys.exit(problem)
     print(version_text())
     bench, rows = Bench(), []
-    for suite, name, shape, dtype in read_cases():
-        clock = clock_of((suite, name))
+    for suite, name, shape, dtype, clock in read_cases():
         try:
             labels = bench.prepare(suite, name, shape, dtype)
             samples = bench.measure(clock, {"device": 15, "wall": 200, "once": 1}[clock])

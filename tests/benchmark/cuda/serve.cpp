@@ -30,13 +30,19 @@ class Server {
       const std::string word = request.substr(0, tab), rest = tab < request.size() ? request.substr(tab + 1) : "";
       if (word == "release") return release();
       StatusOr<std::string> answered = word == "prepare" ? prepare(rest) : measure(rest);
-      return answered ? *answered : "absent\t" + one_line(answered.error().text());
+      return answered ? *answered : absent(request, answered.error().text());
     } catch (const Error& error) {
-      return "absent\t" + one_line(error.what());
+      return absent(request, error.what());
     }
   }
 
  private:
+  // All of it goes into the log, since a row shows just the beginning.
+  static std::string absent(const std::string& request, const std::string& why) {
+    std::fprintf(stderr, "%s: %s\n", request.c_str(), why.c_str());
+    return "absent\t" + one_line(why);
+  }
+
   StatusOr<std::string> prepare(const std::string& key) {
     const auto found = std::ranges::find_if(cases_, [&](const Case& c) { return c.key() == key; });
     if (found == cases_.end()) return error_status(Code::not_found, "no case " + key);
