@@ -45,7 +45,7 @@ TEST_F(DeviceTest, IsAKindAndANumber) {
   text << other_gpu_;
   EXPECT_EQ(text.str(), "cuda:1");
   EXPECT_FALSE(Device::parse("cuda:70000"));
-  EXPECT_EQ(error_of([] { Device("gpu"); }, __LINE__),
+  EXPECT_EQ(error_of([] { Device("gpu"); }),
             "frontend/device_test.cpp:<line>: error: 'gpu' names no device [device.name]\n"
             "  hint: write a kind (cpu, cuda) or a kind and a number, as cuda:1");
 }
@@ -87,10 +87,10 @@ TEST(DefaultDevice, IsThatOfTheProcess) {
     std::thread([&] { seen = default_device(); }).join();
     EXPECT_EQ(seen, Device("cuda:0"));
     // There is no second one, whether or not this machine has a driver.
-    const std::string error = error_of([] { set_default_device("cuda:201"); }, __LINE__);
+    const std::string error = error_of([] { set_default_device("cuda:201"); });
     EXPECT_NE(error.find("frontend/device_test.cpp:<line>: "), std::string::npos) << error;
     EXPECT_EQ(default_device(), Device("cuda:0"));
-    EXPECT_NE(error_of([] { set_default_device("cpu:1"); }, __LINE__).find("there is no cpu:1, only cpu:0"),
+    EXPECT_NE(error_of([] { set_default_device("cpu:1"); }).find("there is no cpu:1, only cpu:0"),
               std::string::npos);
     set_default_device(kHost);
   }
@@ -157,7 +157,7 @@ TEST_F(DeviceTest, WhatIsPendingIsComputedBeforeItMoves) {
 
 TEST_F(DeviceTest, MissingDevicesAreNamedWhereTheyAreWanted) {
   const Tensor x = tensor({1.0});
-  const std::string error = error_of([&] { x.to("cpu:3"); }, __LINE__);
+  const std::string error = error_of([&] { x.to("cpu:3"); });
   EXPECT_EQ(error, "frontend/device_test.cpp:<line>: not_found: there is no cpu:3, only cpu:0");
 }
 
@@ -165,11 +165,11 @@ TEST_F(DeviceTest, MissingDevicesAreNamedWhereTheyAreWanted) {
 
 TEST_F(DeviceTest, TwoDevicesDoNotMeet) {
   const Tensor x = on_gpu({1, 2}), y = tensor({1.0, 2.0});
-  EXPECT_EQ(error_of([&] { x + y; }, __LINE__),
+  EXPECT_EQ(error_of([&] { x + y; }),
             "frontend/device_test.cpp:<line>: error: add: operand 0 is on cuda:0, operand 1 on cpu:0 [tensor.device]\n"
             "  hint: copy one to the other's device first, as in x.to(\"cuda:0\")");
   EXPECT_EQ((x + y.to(x.device())).to_vector<float>(), (Floats{2, 4}));
-  const std::string error = error_of([&] { concatenate({x * 2.0, y.to(other_gpu_)}); }, __LINE__);
+  const std::string error = error_of([&] { concatenate({x * 2.0, y.to(other_gpu_)}); });
   EXPECT_NE(error.find("concatenate: operand 0 is on cuda:0, operand 1 on cuda:1 [tensor.device]"),
             std::string::npos)
       << error;
@@ -201,7 +201,7 @@ TEST_F(DeviceTest, FreeTensorsKeepTheirDefault) {
 
 TEST_F(DeviceTest, PlacingIsWhatToDoes) {
   const Tensor z = ones({2}).to(gpu_);
-  EXPECT_NE(error_of([&] { z + tensor({1.0, 2.0}); }, __LINE__).find("operand 0 is on cuda:0"), std::string::npos);
+  EXPECT_NE(error_of([&] { z + tensor({1.0, 2.0}); }).find("operand 0 is on cuda:0"), std::string::npos);
 }
 
 TEST_F(DeviceTest, EachDeviceEvaluatesItsOwn) {
@@ -301,7 +301,7 @@ TEST_F(DeviceTest, DonatedTensorsAreSpentThereToo) {
   const Tensor x = on_gpu({1, 2});
   x.bytes();
   EXPECT_EQ(f(x).to_vector<float>(), (Floats{2, 3}));
-  EXPECT_NE(error_of([&] { x.bytes(); }, __LINE__).find("was donated"), std::string::npos);
+  EXPECT_NE(error_of([&] { x.bytes(); }).find("was donated"), std::string::npos);
 }
 
 // ---- Training ----
