@@ -335,7 +335,8 @@ class TeamLowering {
   Value number(KernelWriter& writer, std::int64_t value) { return writer.constant_index(value); }
 
   Value open_tiles(KernelWriter& writer) {
-    return writer.open_loop(number(writer, 0), number(writer, out_.tiles), 1, {}, true);
+    const Value tiles = number(writer, out_.tiles);
+    return writer.open_loop(number(writer, 0), tiles, 1, {}, true);
   }
   void close_tiles(KernelWriter& writer) {
     writer.close_loop();

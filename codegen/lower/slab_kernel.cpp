@@ -49,7 +49,8 @@ void SlabWriter::write(const std::function<void()>& slab) {
   const auto number = [&](std::int64_t value) { return writer_.constant_index(value); };
   const std::int64_t piece = std::min(kPiece, shape_.inner), pieces = (shape_.inner + piece - 1) / piece;
   out_.tiles = shape_.outer * pieces;
-  const Value tile = writer_.open_loop(number(0), number(out_.tiles), 1, {}, true);
+  const Value tiles = number(out_.tiles);
+  const Value tile = writer_.open_loop(number(0), tiles, 1, {}, true);
   writer_.bind(outer_, b.apply("div", {tile, number(pieces)}));
   const auto body = [&](std::span<const Value>) -> std::vector<Value> {
     slab();
