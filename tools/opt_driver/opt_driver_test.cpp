@@ -9,6 +9,7 @@
 #include "ir/op_definition.hpp"
 #include "ir/transforms.hpp"
 #include "passes/pass_manager.hpp"
+#include "tests/support/source_path.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tools/opt_driver/cli.hpp"
 #include "tools/opt_driver/colour.hpp"
@@ -294,7 +295,7 @@ TEST(Json, EverywhereWithASchema) {
       {{"gradcheck", "-"}, "gradcheck"},
       {{"list", "passes"}, "list"},
       {{"explain", "dot"}, "explain"},
-      {{"test", HYPERION_SOURCE_DIR "/tests/ir/kernel"}, "test"},
+      {{"test", testing_support::source_path("tests/ir/kernel")}, "test"},
   };
   for (auto [words, schema] : commands) {
     words.push_back("--format=json");
