@@ -50,6 +50,8 @@ void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples) {
 TEST_P(CudaOps, MatchInterpreter) {
   for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
     for (const Values values : {Values::ordinary, Values::special}) {
+      // Other values make other results, not other kernels.
+      if (gpu() == nullptr && values == Values::special) continue;
       // Samples that call functions each bring their own module, so they are compiled one by one.
       const std::vector<OpSample> samples = op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
       if (samples.empty()) continue;
