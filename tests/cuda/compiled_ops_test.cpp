@@ -65,6 +65,27 @@ TEST_P(CudaOps, MatchInterpreter) {
   }
 }
 
+// Older GPUs have fewer instructions; what they run is compiled, in both orders of sums.
+class CudaOpsOnOlderGpus : public ::testing::TestWithParam<std::tuple<const char*, DType>> {};
+
+TEST_P(CudaOpsOnOlderGpus, Compile) {
+  if (!testing_support::has_nvrtc()) GTEST_SKIP() << "there is no NVRTC here";
+  codegen::CudaTarget target = *codegen::cuda_target(std::get<0>(GetParam()));
+  for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
+    const auto samples = op_samples(*op, {.dtype = std::get<1>(GetParam()), .values = Values::ordinary, .seed = 12, .count = 2});
+    if (samples.empty()) continue;
+    SCOPED_TRACE(std::string(op->name));
+    target.bitwise = !target.bitwise;
+    if (samples[0].module == nullptr) expect_code(SampleProgram(*op, samples).module(), {.target = target});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(SomeTypes, CudaOpsOnOlderGpus,
+                         ::testing::Combine(::testing::Values("sm_75", "sm_80"), ::testing::Values(DType::f32, DType::bf16, DType::i32)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_" + std::string(dtype_name(std::get<1>(info.param)));
+                         });
+
 INSTANTIATE_TEST_SUITE_P(AllTypes, CudaOps,
                          ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3, DType::f8e5m2,
                                            DType::i64, DType::i32, DType::i16, DType::i8, DType::u64, DType::u32, DType::u16,
