@@ -141,8 +141,18 @@ void CudaKernelTranslator::elementwise(const Op& op) {
     dtypes.push_back(dtype(operand));
     arguments.push_back(narrow ? element(operand) : widened(operand));
     if (narrow && is_int(operand)) arguments.back() = format("int({})", arguments.back());
+    if (op.is("select") && is_zero(operand)) arguments.back() = format("unknown({})", arguments.back());
   }
   define(result, scalars_.apply(op, dtypes, dtype(result), arguments));
+}
+
+// Zero, of either sign, as a constant of a float type.
+bool CudaKernelTranslator::is_zero(ValueId id) const {
+  const Op* op = kernel_.producer(id);
+  while (op != nullptr && op->is("broadcast")) op = kernel_.producer(op->operands[0]);
+  if (op == nullptr || !op->is("constant") || !is_floating(dtype(id))) return false;
+  const Literal& value = *op->attributes.literal("value");
+  return value.is_splat() && element_to_double(value.type().dtype(), value.stored_bytes().data()) == 0;
 }
 
 // ---- memory ---------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class CudaKernelTranslator {
   void store(const ir::Op& op);
   void reduce(const ir::Op& op);
   void elementwise(const ir::Op& op);
+  bool is_zero(ir::ValueId id) const;
   void transpose_lanes(const ir::Op& op);
   void loop(const ir::Op& op);
   bool is_short_loop(const ir::Op& op) const;

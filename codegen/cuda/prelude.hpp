@@ -304,6 +304,15 @@ To cast(From a) {
   }
 }
 
+// The same number, of which the compiler knows nothing: it takes `x > -0.0 ? x : -0.0` for a maximum, and gives 0 for 0.
+template <class T>
+T unknown(T x) {
+  if constexpr (sizeof(T) == 8) asm("" : "+d"(x));
+  else if constexpr (sizeof(T) == 4) asm("" : "+f"(x));
+  else if constexpr (sizeof(T) == 2) asm("" : "+h"(x.bits));
+  return x;
+}
+
 // ---- vectors held by a team ------------------------------------------------------------------------------------
 //
 // A team is T threads that run one tile together. Of a vector each thread holds chunks of C neighbouring elements, one
