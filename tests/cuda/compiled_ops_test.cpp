@@ -2,6 +2,7 @@
 // CPU's code is tested with. Without a GPU the kernels are verified, printed, and compiled if there is an NVRTC.
 #include <gtest/gtest.h>
 
+#include "ir/builder.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/text/print.hpp"
 #include "tests/cuda/cuda_testing.hpp"
@@ -91,6 +92,19 @@ INSTANTIATE_TEST_SUITE_P(AllTypes, CudaOps,
                                            DType::i64, DType::i32, DType::i16, DType::i8, DType::u64, DType::u32, DType::u16,
                                            DType::u8, DType::bool_),
                          [](const auto& info) { return std::string(dtype_name(info.param)); });
+
+// x > -0.0 ? x : -0.0 is -0.0 for x = 0. NVRTC makes a maximum of it, which is 0, unless it cannot see the constant.
+TEST(CudaText, ZerosThatASelectMayGiveAreHidden) {
+  ir::Module module("zeros");
+  ir::Builder b(module.add("f"), &module);
+  const ir::Value x = b.parameter(Type(DType::f32, {Dim(64)})), zero = b.constant(x.type(), -0.0);
+  b.return_values(std::vector{b.select(b.compare(x, zero, "gt"), x, zero)});
+  std::string source;
+  codegen::StageListener listener{.wants_code = false};
+  listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
+  ASSERT_TRUE(codegen::compile(module, "f", {.target = *codegen::cuda_target("sm_90a")}, listener));
+  EXPECT_NE(source.find(": unknown(-0.0f)"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace hyperion
