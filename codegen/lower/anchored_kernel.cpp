@@ -160,15 +160,6 @@ void write_anchored_kernel(Lowered& out, const AnchorPlan& plan, std::string_vie
   AnchoredWriter(out, plan).write(op, std::move(attributes));
 }
 
-// Row-major: each index is a digit of the position.
-std::vector<TermId> indices_at(TermPool& pool, TermId position, Type type) {
-  std::vector<TermId> indices(static_cast<std::size_t>(type.rank()));
-  for (std::size_t k = indices.size(); k-- > 0;) {
-    const std::int64_t size = std::max<std::int64_t>(type.dim(static_cast<int>(k)).value(), 1);
-    indices[k] = k == 0 ? position : pool.modulo(position, size);
-    position = pool.divide(position, size);
-  }
-  return indices;
-}
+std::vector<TermId> indices_at(TermPool& pool, TermId position, Type type) { return digits(pool, position, type.sizes()); }
 
 }  // namespace hyperion::codegen

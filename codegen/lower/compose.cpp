@@ -114,4 +114,14 @@ Composition compose(const ir::Function& group, const std::optional<Opaque>& opaq
   return out;
 }
 
+std::vector<TermId> digits(TermPool& pool, TermId position, std::span<const std::int64_t> sizes) {
+  std::vector<TermId> out(sizes.size());
+  for (std::size_t k = sizes.size(); k-- > 0;) {
+    const std::int64_t size = std::max<std::int64_t>(sizes[k], 1);
+    out[k] = k == 0 ? position : pool.modulo(position, size);
+    position = pool.divide(position, size);
+  }
+  return out;
+}
+
 }  // namespace hyperion::codegen

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "ir/logic/term.hpp"
@@ -34,5 +35,9 @@ struct Opaque {
 
 // REQUIRES: all types static; every op but the opaque one has an index form.
 Composition compose(const ir::Function& group, const std::optional<Opaque>& opaque = std::nullopt);
+
+// The indices of row-major element number `position` of a tensor of these sizes: its digits. The first is not reduced, so
+// that it may be an index of more.
+std::vector<ir::TermId> digits(ir::TermPool& pool, ir::TermId position, std::span<const std::int64_t> sizes);
 
 }  // namespace hyperion::codegen

@@ -157,7 +157,8 @@ class MapLowering {
   void write_vectors(KernelWriter& writer, const std::vector<ir::ValueId>& results, Value tile, bool cut,
                      std::int64_t pieces, std::int64_t length) {
     ir::Builder& b = writer.builder();
-    write_row_values(writer);
+    // So that what they keep on the way is there when the vector loop wants it.
+    for (TermId value : row_values(nest_)) writer.element(value);
     const int lanes = static_cast<int>(std::min<std::int64_t>(
         lanes_for(length), static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)))));
     const bool even = length % lanes == 0;
@@ -190,27 +191,6 @@ class MapLowering {
       }
     }
     writer.kept_terms_are_complete();
-  }
-
-  // What the vector loop needs of its row (a maximum, a sum) is computed before the loop opens, so that values it keeps on
-  // the way are there when the loop wants them. A row value under a guard waits: its loads need the guard.
-  void write_row_values(KernelWriter& writer) {
-    std::set<TermId> seen;
-    std::vector<TermId> stack;
-    for (const MapNest::Output& output : nest_.outputs) {
-      if (output.depth == nest_.variables.size()) stack.push_back(output.body);
-    }
-    while (!stack.empty()) {
-      const TermId id = stack.back();
-      stack.pop_back();
-      if (!seen.insert(id).second) continue;
-      const Term term = pool_[id];
-      if (term.kind == TermKind::reduce) {
-        if (term.order == ir::Order::lanes && !mentions(pool_, id, nest_.variables.back())) writer.element(id);
-      } else if (term.kind == TermKind::scalar) {
-        stack.insert(stack.end(), term.args.begin(), term.args.end());
-      }
-    }
   }
 
   // Reductions down columns keep their sums in registers while rows stream by: more columns at once, fewer passes.

@@ -126,12 +126,11 @@ ir::Attributes contract_attributes(const Layout& layout, int lanes) {
 TermId offset_in(TermPool& pool, const Layout& layout, std::int64_t Axis::*stride, TermId batch, TermId first,
                  std::int64_t first_stride, TermId second, std::int64_t second_stride) {
   TermId sum = pool.add(pool.scale(first, first_stride), pool.scale(second, second_stride));
-  for (std::size_t k = layout.batch.size(); k-- > 0;) {
-    const Axis& axis = layout.batch[k];
-    const std::int64_t size = std::max<std::int64_t>(axis.size, 1);
-    const TermId digit = k == 0 ? batch : pool.modulo(batch, size);
-    batch = pool.divide(batch, size);
-    if (axis.*stride != 0) sum = pool.add(sum, pool.scale(digit, axis.*stride));
+  std::vector<std::int64_t> sizes;
+  for (const Axis& axis : layout.batch) sizes.push_back(axis.size);
+  const std::vector<TermId> indices = digits(pool, batch, sizes);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    if (layout.batch[k].*stride != 0) sum = pool.add(sum, pool.scale(indices[k], layout.batch[k].*stride));
   }
   return sum;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "codegen/lower/kernel_writer.hpp"
 #include "codegen/lower/lower_transposition.hpp"
@@ -26,6 +27,9 @@ constexpr int kHeldElements = 32;  // of a row, by one thread; more, and registe
 constexpr std::int64_t kThreadsPerProcessor = 2048;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t product(const std::vector<std::int64_t>& sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{1}, std::multiplies<>());
+}
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
 class TeamLowering {
@@ -138,16 +142,12 @@ class TeamLowering {
 
   // One axis in place of all: indices become its quotients and remainders, and simplify where they can.
   void flatten() {
-    std::int64_t size = 1;
-    for (std::size_t k = 0; k < nest_.variables.size(); ++k) size *= nest_.extent(k);
-    const VariableId whole = pool_.variable(Dim(size));
+    std::vector<std::int64_t> sizes;
+    for (std::size_t k = 0; k < nest_.variables.size(); ++k) sizes.push_back(nest_.extent(k));
+    const VariableId whole = pool_.variable(Dim(product(sizes)));
+    const std::vector<TermId> indices = digits(pool_, pool_.index(whole), sizes);
     std::map<VariableId, TermId> replacement;
-    TermId rest = pool_.index(whole);
-    for (std::size_t k = nest_.variables.size(); k-- > 0;) {
-      const std::int64_t extent = std::max<std::int64_t>(nest_.extent(k), 1);
-      replacement[nest_.variables[k]] = k == 0 ? rest : pool_.modulo(rest, extent);
-      rest = pool_.divide(rest, extent);
-    }
+    for (std::size_t k = 0; k < indices.size(); ++k) replacement[nest_.variables[k]] = indices[k];
     for (MapNest::Output& output : nest_.outputs) {
       output.body = rename(pool_, output.body, replacement);
       output.offset = rename(pool_, output.offset, replacement);
@@ -161,16 +161,12 @@ class TeamLowering {
     for (MapNest::Output& output : nest_.outputs) {
       while (const std::optional<TermId> found = find_joinable(output.body)) {
         const Term reduce = pool_[*found];
-        std::int64_t size = 1;
-        for (TermId extent : reduce.extents()) size *= pool_[extent].value;
-        const std::vector<VariableId> joined = pool_.variables(std::vector{Dim(size)});
+        std::vector<std::int64_t> sizes;
+        for (TermId extent : reduce.extents()) sizes.push_back(pool_[extent].value);
+        const std::vector<VariableId> joined = pool_.variables(std::vector{Dim(product(sizes))});
+        const std::vector<TermId> indices = digits(pool_, pool_.index(joined[0]), sizes);
         std::map<VariableId, TermId> replacement;
-        TermId rest = pool_.index(joined[0]);
-        for (std::uint32_t k = reduce.variable_count; k-- > 0;) {
-          const std::int64_t extent = std::max<std::int64_t>(pool_[reduce.extents()[k]].value, 1);
-          replacement[VariableId{reduce.variable.index + k}] = k == 0 ? rest : pool_.modulo(rest, extent);
-          rest = pool_.divide(rest, extent);
-        }
+        for (std::uint32_t k = 0; k < reduce.variable_count; ++k) replacement[VariableId{reduce.variable.index + k}] = indices[k];
         const TermId body = rename(pool_, reduce.body(), replacement);
         const TermId whole = pool_.reduce(reduce.monoid, ir::Order::lanes, joined, body);
         for (MapNest::Output& each : nest_.outputs) {
@@ -216,7 +212,7 @@ class TeamLowering {
     const Value tile = open_tiles(writer);
     const Value piece = bind_outer(writer, tile, pieces, last);
     if (has_row_values()) {
-      write_row_terms(writer);
+      for (TermId value : row_values(nest_)) writer.element(value);
       writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, length), length, static_cast<int>(lanes), {},
                        [&](std::span<const Value>) { return write_lanes(writer); });
       store_row_values(writer, true);
@@ -264,7 +260,7 @@ class TeamLowering {
       write_lanes(writer);
       store_row_values(writer, true);
     } else {
-      write_row_terms(writer);
+      for (TermId value : row_values(nest_)) writer.element(value);
       const std::int64_t lanes = target_.bitwise ? unit : std::min(most, round_up(outputs, unit));
       writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, outputs), outputs, static_cast<int>(lanes), {},
                        [&](std::span<const Value>) { return write_lanes(writer); });
@@ -307,27 +303,6 @@ class TeamLowering {
       if (pool_[term.extents().back()].value > kLongestUnrolledReduction) possible &= !mentions_outside(term, last);
     });
     return possible;
-  }
-
-  // What the vector loop needs of its row is computed before the loop opens. A row value under a guard waits: its loads
-  // need the guard.
-  void write_row_terms(KernelWriter& writer) {
-    std::set<TermId> seen;
-    std::vector<TermId> stack;
-    for (const MapNest::Output& output : nest_.outputs) {
-      if (nest_.is_full(output)) stack.push_back(output.body);
-    }
-    while (!stack.empty()) {
-      const TermId id = stack.back();
-      stack.pop_back();
-      if (!seen.insert(id).second) continue;
-      const Term term = pool_[id];
-      if (term.kind == TermKind::reduce) {
-        if (term.order == ir::Order::lanes && !mentions(pool_, id, nest_.variables.back())) writer.element(id);
-      } else if (term.kind == TermKind::scalar) {
-        stack.insert(stack.end(), term.args.begin(), term.args.end());
-      }
-    }
   }
 
   // ---- tiles --------------------------------------------------------------------------------------------------

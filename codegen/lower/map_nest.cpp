@@ -196,6 +196,27 @@ bool streams_to_memory(const LoweringTarget& target, Type type, std::int64_t len
   return is_large && is_whole(length) && is_whole(lanes);
 }
 
+std::vector<TermId> row_values(const MapNest& nest) {
+  const TermPool& pool = nest.composed.pool;
+  std::vector<TermId> values, stack;
+  for (const MapNest::Output& output : nest.outputs) {
+    if (nest.is_full(output)) stack.push_back(output.body);
+  }
+  std::set<TermId> seen;
+  while (!stack.empty()) {
+    const TermId id = stack.back();
+    stack.pop_back();
+    if (!seen.insert(id).second) continue;
+    const Term& term = pool[id];
+    if (term.kind == TermKind::reduce) {
+      if (term.order == ir::Order::lanes && !mentions(pool, id, nest.variables.back())) values.push_back(id);
+    } else if (term.kind == TermKind::scalar) {
+      stack.insert(stack.end(), term.args.begin(), term.args.end());
+    }
+  }
+  return values;
+}
+
 std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest) {
   const Composition& composed = nest.composed;
   std::map<int, std::set<TermId>> offsets;  // of every access, by input

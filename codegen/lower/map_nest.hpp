@@ -35,6 +35,10 @@ struct MapNest {
 
 MapNest map_nest(const ir::Function& group, Composition composition);
 
+// Row reductions (a maximum, a sum) that the full outputs need, and that do not vary along the last variable: computed before
+// the loop over it opens. Those under a guard are not among them: their loads need the guard.
+std::vector<ir::TermId> row_values(const MapNest& nest);
+
 // Inputs that are read only where, and before, an output of the same type is written, if all outputs are written by one
 // loop that reads all it needs of an element before it writes it.
 std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest);
