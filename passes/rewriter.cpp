@@ -78,4 +78,15 @@ void Rewriter::move_before(ir::OpId op, ir::OpId position) {
   ++change_count_;
 }
 
+Changed rewrite_each_op(ir::Module& module, PassContext& context, const std::function<void(Rewriter&, ir::OpId)>& rewrite) {
+  Changed changed = Changed::no;
+  for (const auto& function : module.functions()) {
+    if (function->kind != ir::FunctionKind::func) continue;
+    Rewriter rewriter(module, *function, context);
+    for (ir::OpId id : function->ops()) rewrite(rewriter, id);
+    changed |= rewriter.changed();
+  }
+  return changed;
+}
+
 }  // namespace hyperion::passes

@@ -12,6 +12,7 @@
 // Thread safety: one thread per function.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -81,5 +82,8 @@ class Rewriter {
   PassContext& context_;
   std::size_t change_count_ = 0;
 };
+
+// For passes that look at each op by itself: `rewrite` once for every op that each func has when the pass begins.
+Changed rewrite_each_op(ir::Module& module, PassContext& context, const std::function<void(Rewriter&, ir::OpId)>& rewrite);
 
 }  // namespace hyperion::passes

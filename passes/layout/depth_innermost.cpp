@@ -30,29 +30,24 @@ Value turned(ir::Builder& b, Value x, const std::string& side, ir::Attributes& a
   return b.apply("barrier", {b.transpose(x, permutation)});
 }
 
+void turn(Rewriter& rewriter, ir::OpId id) {
+  const ir::Op op = rewriter.function().op(id);
+  if (!op.is("dot") || rewriter.function().type(op.operands[0]).dtype() != DType::f32) return;
+  ir::Attributes attributes = op.attributes;
+  ir::Builder b = rewriter.before(id);
+  const Value x = b.wrap(op.operands[0]), y = b.wrap(op.operands[1]);
+  const Value lhs = turned(b, x, "lhs", attributes), rhs = turned(b, y, "rhs", attributes);
+  if (lhs.id == x.id && rhs.id == y.id) return;
+  rewriter.replace(id, {b.apply("dot", {lhs, rhs}, attributes).id}, "turn");
+}
+
 }  // namespace
 
 PassDefinition pass_depth_innermost() {
   return {.name = "depth_innermost",
           .doc = "Transposes operands of f32 products so that depth lies together.",
           .run = [](ir::Module& module, const ir::Attributes&, PassContext& context) -> Result<Changed> {
-            Changed changed = Changed::no;
-            for (const auto& function : module.functions()) {
-              if (function->kind != ir::FunctionKind::func) continue;
-              Rewriter rewriter(module, *function, context);
-              for (ir::OpId id : function->ops()) {
-                const ir::Op op = function->op(id);
-                if (!op.is("dot") || function->type(op.operands[0]).dtype() != DType::f32) continue;
-                ir::Attributes attributes = op.attributes;
-                ir::Builder b = rewriter.before(id);
-                const Value x = b.wrap(op.operands[0]), y = b.wrap(op.operands[1]);
-                const Value lhs = turned(b, x, "lhs", attributes), rhs = turned(b, y, "rhs", attributes);
-                if (lhs.id == x.id && rhs.id == y.id) continue;
-                rewriter.replace(id, {b.apply("dot", {lhs, rhs}, attributes).id}, "turn");
-              }
-              changed |= rewriter.changed();
-            }
-            return changed;
+            return rewrite_each_op(module, context, turn);
           }};
 }
 

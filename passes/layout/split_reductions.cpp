@@ -53,8 +53,12 @@ std::optional<Cut> find_cut(const Op& op, Type type, std::int64_t processors) {
   return best;
 }
 
-void split(Rewriter& rewriter, OpId id, const Cut& cut) {
+void split(Rewriter& rewriter, OpId id, std::int64_t processors) {
   const Op op = rewriter.function().op(id);
+  if (!op.is("reduce")) return;
+  const std::optional<Cut> found = find_cut(op, rewriter.function().type(op.operands[0]), processors);
+  if (!found) return;
+  const Cut cut = *found;
   ir::Builder b = rewriter.before(id);
   const Value whole = b.wrap(op.operands[0]);
   const Type type = whole.type();
@@ -86,18 +90,8 @@ PassDefinition pass_split_reductions() {
           .options = {{"processors", ir::AttributeKind::integer, "to keep busy; 0: no reduction is cut", std::int64_t{0}}},
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
             const std::int64_t processors = options.integer("processors");
-            Changed changed = Changed::no;
-            for (const auto& function : module.functions()) {
-              if (function->kind != ir::FunctionKind::func || processors == 0) continue;
-              Rewriter rewriter(module, *function, context);
-              for (OpId id : function->ops()) {
-                if (!function->op(id).is("reduce")) continue;
-                const auto cut = find_cut(function->op(id), function->type(function->op(id).operands[0]), processors);
-                if (cut) split(rewriter, id, *cut);
-              }
-              changed |= rewriter.changed();
-            }
-            return changed;
+            if (processors == 0) return Changed::no;
+            return rewrite_each_op(module, context, [&](Rewriter& rewriter, OpId id) { split(rewriter, id, processors); });
           }};
 }
 

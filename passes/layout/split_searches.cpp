@@ -13,6 +13,7 @@ using ir::Value;
 
 void split(Rewriter& rewriter, ir::OpId id) {
   const ir::Op op = rewriter.function().op(id);
+  if (!op.is("arg_reduce")) return;
   ir::Builder b = rewriter.before(id);
   const Value x = b.wrap(op.operands[0]);
   const std::int64_t axis = op.attributes.integer("axis"), last = x.type().rank() - 1;
@@ -40,16 +41,7 @@ PassDefinition pass_split_searches() {
   return {.name = "split_searches",
           .doc = "Writes arg_reduce as two reductions.",
           .run = [](ir::Module& module, const ir::Attributes&, PassContext& context) -> Result<Changed> {
-            Changed changed = Changed::no;
-            for (const auto& function : module.functions()) {
-              if (function->kind != ir::FunctionKind::func) continue;
-              Rewriter rewriter(module, *function, context);
-              for (ir::OpId id : function->ops()) {
-                if (function->op(id).is("arg_reduce")) split(rewriter, id);
-              }
-              changed |= rewriter.changed();
-            }
-            return changed;
+            return rewrite_each_op(module, context, split);
           }};
 }
 
