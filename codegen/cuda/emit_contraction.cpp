@@ -31,9 +31,9 @@ TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t colu
 
 class ContractionEmitter {
  public:
-  ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars, bool aligned)
+  ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars)
       : kernel_(kernel), op_(op), target_(target), lanes_(static_cast<int>(op.attributes.integer("lanes"))),
-        translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars, aligned) {}
+        translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars) {}
 
   StatusOr<CudaKernelText> emit() {
     std::vector<std::string> parameters;
@@ -264,8 +264,8 @@ class ContractionEmitter {
 }  // namespace
 
 StatusOr<CudaKernelText> emit_cuda_contraction(const ir::Function& kernel, const Op& anchor, const CudaTarget& target,
-                                               CppScalarFunctions& scalars, bool aligned) {
-  return ContractionEmitter(kernel, anchor, target, scalars, aligned).emit();
+                                               CppScalarFunctions& scalars) {
+  return ContractionEmitter(kernel, anchor, target, scalars).emit();
 }
 
 }  // namespace hyperion::codegen

@@ -19,9 +19,9 @@ const Op* find_anchor(const ir::Function& kernel) {
   return nullptr;
 }
 
-StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, CppScalarFunctions& scalars, bool aligned) {
+StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, CppScalarFunctions& scalars) {
   const Team team = lowered.team;
-  CudaKernelTranslator translator(kernel, team, scalars, aligned);
+  CudaKernelTranslator translator(kernel, team, scalars);
   std::vector<std::string> parameters;
   for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
     // Where a result may take an input's place, neither pointer is the only way to its memory.
@@ -53,9 +53,9 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
 }  // namespace
 
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
-                                          CppScalarFunctions& scalars, bool aligned) {
-  if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars, aligned);
-  return emit_tiles(kernel, lowered, scalars, aligned);
+                                          CppScalarFunctions& scalars) {
+  if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars);
+  return emit_tiles(kernel, lowered, scalars);
 }
 
 }  // namespace hyperion::codegen

@@ -33,10 +33,10 @@ struct CudaKernelText {
   std::int64_t workspace_bytes = 0;                 // of an extra buffer behind the kernel's parameters; dead afterwards
 };
 
-// REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team. `aligned`: every buffer begins at
+// REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team; buffers begin where their chunks may:
 // a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`.
 // Errors: unimplemented for a type that cannot compute.
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
-                                          CppScalarFunctions& scalars, bool aligned);
+                                          CppScalarFunctions& scalars);
 
 }  // namespace hyperion::codegen

@@ -35,7 +35,7 @@ class CudaGenerator final : public CodeGenerator {
   StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
     if (programs_.empty() || (!options_.is_whole && programs_.back().kernels.size() > kProgramCharacters)) programs_.emplace_back();
     Program& program = programs_.back();
-    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars, /*aligned=*/true));
+    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars));
     program.kernels += emitted.text;
     program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
     program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;

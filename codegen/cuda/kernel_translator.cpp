@@ -172,18 +172,17 @@ std::string CudaKernelTranslator::conditions(const Op& op, std::size_t mask_oper
   return fmt::format("{}", fmt::join(all, " && "));
 }
 
-bool CudaKernelTranslator::moves_chunks(ValueId buffer, ValueId offset, const Op& op, std::size_t mask_operand) const {
-  if (!aligned_ || is_vector(offset) || team_.chunk == 1) return false;
+bool CudaKernelTranslator::moves_chunks(ValueId offset, const Op& op, std::size_t mask_operand) const {
+  if (is_vector(offset) || team_.chunk == 1) return false;
   // In a body the lanes beyond the last column are cut off one by one.
   if (!valid_.empty()) return false;
-  static_cast<void>(buffer);
   if (facts_.of(offset).divisor % team_.chunk != 0) return false;
   return op.operands.size() <= mask_operand || facts_.is_uniform(op.operands[mask_operand], team_.chunk);
 }
 
 void CudaKernelTranslator::load(const Op& op) {
   const ValueId result = op.results[0], buffer = op.operands[0], offset = op.operands[1];
-  if (is_vector(result) && moves_chunks(buffer, offset, op, 2) &&
+  if (is_vector(result) && moves_chunks(offset, op, 2) &&
       (op.operands.size() <= 2 || names_.contains(op.operands[2]))) {
     line(format("{} {}[{}];", type(result), name(result), registers(result)));
     const std::string mask = mask_of(op, 2);
@@ -206,7 +205,7 @@ void CudaKernelTranslator::store(const Op& op) {
   }
   // An array of the buffer's own elements: indices may be held in fewer bits.
   const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value) && !is_int(value);
-  if (is_array && moves_chunks(buffer, offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
+  if (is_array && moves_chunks(offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
     const std::string mask = mask_of(op, 3);
     return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", tile_.live.empty() ? "" : format("if ({}) ", tile_.live),
                        team_.threads, team_.chunk, name(value), name(buffer), element(offset), mask.empty() ? "" : ", ", mask));

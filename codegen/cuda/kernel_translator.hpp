@@ -16,9 +16,9 @@ namespace hyperion::codegen {
 
 class CudaKernelTranslator {
  public:
-  // `team` holds the vectors; `aligned`: buffers begin at multiples of 16 bytes.
-  CudaKernelTranslator(const ir::Function& kernel, Team team, CppScalarFunctions& scalars, bool aligned)
-      : kernel_(kernel), team_(team), facts_(kernel), scalars_(scalars), aligned_(aligned) {}
+  // `team` holds the vectors.
+  CudaKernelTranslator(const ir::Function& kernel, Team team, CppScalarFunctions& scalars)
+      : kernel_(kernel), team_(team), facts_(kernel), scalars_(scalars) {}
 
   // Names for values that the surroundings define.
   void define_name(ir::ValueId value, std::string name) { names_[value] = std::move(name); }
@@ -72,7 +72,7 @@ class CudaKernelTranslator {
   void yield(const ir::Op& op);
 
   // Whether a chunk at this scalar offset may be moved as one.
-  bool moves_chunks(ir::ValueId buffer, ir::ValueId offset, const ir::Op& op, std::size_t mask_operand) const;
+  bool moves_chunks(ir::ValueId offset, const ir::Op& op, std::size_t mask_operand) const;
   std::string mask_of(const ir::Op& op, std::size_t mask_operand) const;
   std::string conditions(const ir::Op& op, std::size_t mask_operand, bool stores);
   std::string lane_text() const { return format("lane<{}, {}>(i, thread)", team_.threads, team_.chunk); }
@@ -81,7 +81,6 @@ class CudaKernelTranslator {
   Team team_;
   IndexFacts facts_;
   CppScalarFunctions& scalars_;
-  const bool aligned_;
   Tile tile_;
   std::string valid_;  // of the lanes in an anchor's body; empty: not in one
   std::map<ir::ValueId, std::string> names_;

@@ -23,7 +23,6 @@ class CudaOps : public ::testing::TestWithParam<DType> {};
 // Up to what this machine can do without a GPU.
 void expect_code(const ir::Module& module, const codegen::DriverOptions& options) {
   codegen::StageListener listener{.wants_code = testing_support::has_nvrtc()};
-  std::string source;
   listener.module = [&](codegen::Stage stage, const ir::Module& shown) {
     Diagnostics defects;
     if (stage == codegen::Stage::kernels) {

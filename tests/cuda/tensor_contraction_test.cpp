@@ -8,6 +8,7 @@
 
 #include "codegen/cuda/schedule_table.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
+#include "codegen/driver/tune.hpp"
 #include "ir/builder.hpp"
 #include "runtime/cuda/compiler.hpp"
 #include "tests/cuda/cuda_testing.hpp"
@@ -27,9 +28,8 @@ constexpr int kSharedLimit = 232448;
 
 TensorProblem problem(DType dtype, std::int64_t rows, std::int64_t columns, std::int64_t depth, bool lhs_along_depth, bool rhs_along_depth,
                       std::int64_t batches = 1) {
-  TensorProblem out{.dtype = dtype, .batches = batches, .rows = rows, .columns = columns, .depth = depth};
-  out.lhs = {.buffer = 0, .free = lhs_along_depth ? depth : 1, .depth = lhs_along_depth ? 1 : rows, .batch = batches > 1 ? rows * depth : 0};
-  out.rhs = {.buffer = 1, .free = rhs_along_depth ? depth : 1, .depth = rhs_along_depth ? 1 : columns, .batch = batches > 1 ? columns * depth : 0};
+  const char layout[] = {lhs_along_depth ? 'N' : 'T', rhs_along_depth ? 'T' : 'N', 0};
+  TensorProblem out = codegen::dense_problem(dtype, layout, rows, columns, depth, batches);
   out.may_round = true;
   return out;
 }
