@@ -109,6 +109,8 @@ function(hyperion_tests name)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE HYPERION_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # What tests call is optimized; the tests themselves run once, and -O3 made a full build a sixth longer.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(hyperion_discover_tests name)

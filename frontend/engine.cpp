@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 
@@ -11,6 +14,8 @@
 #include "codegen/llvm/code_loader.hpp"
 #include "ir/interpreter.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/log.hpp"
+#include "ir/text/print.hpp"
 #include "passes/pass_manager.hpp"
 #include "runtime/cluster.hpp"
 
@@ -169,6 +174,20 @@ std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash12
   return started ? *std::move(started) : nullptr;
 }
 
+// With HYPERION_DUMP=FOLDER, each module is written there before it is compiled, for hyperion-opt to take apart. What cannot
+// be written is said and changes nothing else.
+void dump(const ir::Module& module, const std::string& function) {
+  const char* folder = std::getenv("HYPERION_DUMP");
+  if (folder == nullptr || *folder == '\0') return;
+  static std::atomic<int> count{0};
+  const std::filesystem::path path = std::filesystem::path(folder) / format("{:03}_{}.hir", count++, function);
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  std::ofstream file(path);
+  file << ir::print(module);
+  if (!file.flush()) HYP_LOG("frontend", warn, format("HYPERION_DUMP: {} cannot be written", path.string()));
+}
+
 StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, const ir::Function& function,
                                                     const runtime::Device& device) {
   codegen::DriverOptions options;
@@ -188,6 +207,7 @@ StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, co
     }
   }
   const std::unique_ptr<ir::Module> copy = module.clone();
+  dump(*copy, function.name);
   runtime::Profiler& profiler = instance()->profiler();
   const auto span = profiler.span("compile " + function.name, "compile");
   CompileSpans spans(profiler);

@@ -1,6 +1,7 @@
 #include "codegen/cuda/emit_contraction.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "codegen/cuda/kernel_translator.hpp"
 #include "codegen/cuda/schedule_table.hpp"
@@ -19,6 +20,13 @@ struct TileShape {
   int row_groups = 1, column_groups = 1, depth = 16;
 };
 
+// How depth is cut where the tiles of the result alone would leave processors idle: among the blocks of a cluster, or into sums
+// that a second kernel adds up.
+struct DepthParts {
+  std::int64_t count = 1;
+  bool in_cluster = false;
+};
+
 // Large blocks read each factor fewer times; small ones keep more processors busy.
 TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t columns, int lanes, const CudaTarget& target) {
   const auto blocks = [&](int row_groups, int column_groups) {
@@ -26,7 +34,7 @@ TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t colu
     return batches * ((rows + height - 1) / height) * ((columns + width - 1) / width);
   };
   if (blocks(2, 2) >= target.multiprocessors) return {2, 2, 8};
-  return {1, 1, 16};
+  return {1, 1, lanes == 4 ? 32 : 16};
 }
 
 class ContractionEmitter {
@@ -44,6 +52,7 @@ class ContractionEmitter {
     auto buffers = static_cast<std::uint32_t>(kernel_.parameters().size());
     if (out.workspace_bytes > 0) ++buffers;
     for (runtime::cuda::KernelEntry& entry : out.entries) {
+      entry.shape.overlaps_previous = target_.has_clusters();
       for (std::uint32_t k = 0; k < buffers; ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
     }
     return out;
@@ -74,7 +83,7 @@ class ContractionEmitter {
     const TensorSchedule schedule = choose_schedule(problem, target_);
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
     CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
-    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
+    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
                       parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
     return out;
@@ -91,45 +100,57 @@ class ContractionEmitter {
     const int height = 64 * tile.row_groups, width = 16 * lanes * tile.column_groups;
     const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
     const std::string body = finish(2), identifier = cuda_identifier(kernel_.name);
-    const std::int64_t blocks = batches_ * down * across, parts = target_.bitwise ? 1 : depth_parts(blocks);
+    const std::int64_t blocks = batches_ * down * across;
+    const auto [parts, in_cluster] = target_.bitwise ? DepthParts{} : depth_parts(blocks, tile);
     const std::int64_t each = ((depth_ + parts - 1) / parts + tile.depth - 1) / tile.depth * tile.depth;
-    CudaKernelText out{.schedule = format("{}x{} by FMA{}", height, width, parts > 1 ? format(", depth in {} parts", parts) : ""),
+    CudaKernelText out{.schedule = format("{}x{} by FMA{}", height, width, parts > 1 ? format(", depth in {} parts{}", parts, in_cluster ? " of a cluster" : "") : ""),
                        .uses = CudaKernelText::Uses::contractions};
-    if (parts > 1) {
+    const bool is_combined = parts > 1 && !in_cluster;
+    if (is_combined) {
       out.workspace_bytes = parts * batches_ * rows_ * columns_ * static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
       parameters.push_back(format("{}* __restrict__ partial_sums", sum));
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
     out.text = format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
-    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}  constexpr int thread = 0;\n", identifier, list, before);
+    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n", identifier, list, before);
     // Blocks that run together share rows of both factors: eight block rows at a time.
     const std::int64_t grid = std::max<std::int64_t>(down * across, 1), band = std::max<std::int64_t>(8 * across, 1);
-    out.text += format("  const int batch_ = static_cast<int>(blockIdx.x) / {0} % {1}, place = static_cast<int>(blockIdx.x) % {0};\n", grid,
-                       std::max<std::int64_t>(batches_, 1));
+    // Blocks of a cluster are neighbours.
+    if (in_cluster) out.text += format("  const int block = static_cast<int>(blockIdx.x) / {0}, part = static_cast<int>(blockIdx.x) % {0};\n", parts);
+    else out.text += format("  const int block = static_cast<int>(blockIdx.x) % {0}, part = static_cast<int>(blockIdx.x) / {0};\n", std::max<std::int64_t>(blocks, 1));
+    out.text += format("  const int batch_ = block / {0}, place = block % {0};\n", grid);
     out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", band, down);
     out.text += format("  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n", band, height, width);
     out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
                        translator_.name(op_.operands[1]));
     std::string range = format("0, {}", depth_), last = body;
     if (parts > 1) {
-      out.text += format("  const int part = static_cast<int>(blockIdx.x) / {}, begin = part * {}, end = min({}, begin + {});\n", blocks, each, depth_, each);
+      out.text += format("  const int begin = min({0}, part * {1}), end = min({0}, begin + {1});\n", depth_, each);
       range = "begin, end";
+    }
+    if (is_combined) {
       last = format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
                     "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
     }
-    out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
+    out.text += format("  contract_fma<{}_problem::Problem, {}, {}>(problem, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
                        "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
-                       identifier, tile_type, range, sum, lanes_, rows_, columns_, last);
+                       identifier, tile_type, in_cluster ? parts : 1, range, sum, lanes_, rows_, columns_, last);
     out.entries.push_back({.name = identifier, .shape = {.grid = {static_cast<unsigned>(blocks * parts)}, .block = {256}}});
-    if (parts > 1) add_combination(out, list, before, body, sum, parts);
+    if (in_cluster) out.entries.back().shape.cluster = {static_cast<unsigned>(parts)};
+    if (is_combined) add_combination(out, list, before, body, sum, parts);
     return out;
   }
 
-  // Into how many pieces depth is cut, where the tiles of the result alone would leave processors idle.
-  std::int64_t depth_parts(std::int64_t blocks) const {
-    constexpr std::int64_t kShortestPart = 128, kMostParts = 128;
-    if (blocks == 0 || blocks >= target_.multiprocessors || depth_ < 4 * kShortestPart) return 1;
-    return std::min({(2 * target_.multiprocessors + blocks - 1) / blocks, depth_ / kShortestPart, kMostParts});
+  DepthParts depth_parts(std::int64_t blocks, const TileShape& tile) const {
+    constexpr std::int64_t kMostInCluster = 8, kLongInCluster = 1024, kShortestPart = 128, kMostParts = 128;
+    if (blocks == 0 || blocks >= target_.multiprocessors) return {};
+    const std::int64_t wanted = (2 * target_.multiprocessors + blocks - 1) / blocks;
+    const std::int64_t steps = (depth_ + tile.depth - 1) / tile.depth;
+    if (target_.has_clusters() && (depth_ <= kMostInCluster * kLongInCluster || wanted <= kMostInCluster)) {
+      const auto parts = std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(std::min({wanted, steps, kMostInCluster}), 1)));
+      return {static_cast<std::int64_t>(parts), parts > 1};
+    }
+    return {std::max<std::int64_t>(std::min({wanted, depth_ / kShortestPart, kMostParts}), 1), false};
   }
 
   // Adds up the parts' sums, always in the same order, and finishes them.
@@ -137,7 +158,7 @@ class ContractionEmitter {
                        std::int64_t parts) {
     const std::string name = cuda_identifier(kernel_.name) + "_combine";
     const std::int64_t across = (columns_ + lanes_ - 1) / lanes_, vectors = batches_ * rows_ * across;
-    out.text += format("\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n{}  constexpr int thread = 0;\n", name, parameters, before);
+    out.text += format("\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n", name, parameters, before);
     out.text += "  const int vector = static_cast<int>(blockIdx.x) * 256 + static_cast<int>(threadIdx.x);\n";
     out.text += format("  if (vector >= {}) return;\n", vectors);
     out.text += format("  const int at_column = vector % {} * {}, line_of_sums = vector / {};\n", across, lanes_, across);

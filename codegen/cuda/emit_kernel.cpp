@@ -19,7 +19,7 @@ const Op* find_anchor(const ir::Function& kernel) {
   return nullptr;
 }
 
-StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, CppScalarFunctions& scalars) {
+StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target, CppScalarFunctions& scalars) {
   const Team team = lowered.team;
   CudaKernelTranslator translator(kernel, team, scalars);
   std::vector<std::string> parameters;
@@ -37,6 +37,7 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   CudaKernelText out;
   out.text = format("\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n{}", team.threads * per_block,
                     cuda_identifier(kernel.name), fmt::join(parameters, ", "), translator.shared_declarations());
+  out.text += "  after_previous();\n";
   if (team.threads > 1) out.text += format("  const int thread = static_cast<int>(threadIdx.x) % {};\n", team.threads);
   else out.text += "  constexpr int thread = 0;\n";
   out.text += format("  const int team = static_cast<int>(threadIdx.x) / {};\n", team.threads);
@@ -44,7 +45,8 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   if (is_ragged) out.text += format("  const bool live = tile < {};\n", lowered.tiles);
   out.text += body + "}\n";
   runtime::cuda::KernelEntry entry{.name = cuda_identifier(kernel.name)};
-  entry.shape = {.grid = {static_cast<unsigned>(blocks)}, .block = {static_cast<unsigned>(team.threads * per_block)}};
+  entry.shape = {.grid = {static_cast<unsigned>(blocks)}, .block = {static_cast<unsigned>(team.threads * per_block)},
+                 .overlaps_previous = target.has_clusters()};
   for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
   out.entries.push_back(std::move(entry));
   return out;
@@ -55,7 +57,7 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
                                           CppScalarFunctions& scalars) {
   if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars);
-  return emit_tiles(kernel, lowered, scalars);
+  return emit_tiles(kernel, lowered, target, scalars);
 }
 
 }  // namespace hyperion::codegen

@@ -50,6 +50,45 @@ bool IndexFacts::is_uniform(ValueId mask, std::int64_t chunk) const {
   return found != mask_granularity_.end() && found->second % chunk == 0;
 }
 
+bool IndexFacts::is_consecutive(ValueId vector, std::int64_t chunk) const {
+  const Lanes lie = lanes(vector);
+  return lie.step == 1 && lie.run % chunk == 0;
+}
+
+IndexFacts::Lanes IndexFacts::lanes(ValueId value) const {
+  if (kernel_.type(value).rank() == 0) return {.run = kFar};
+  const auto found = lanes_.find(value);
+  return found == lanes_.end() ? Lanes{} : found->second;
+}
+
+IndexFacts::Lanes IndexFacts::lanes_of(const Op& op) const {
+  if (op.is("broadcast") || (op.is("constant") && op.attributes.literal("value")->is_splat())) return {.run = kFar};
+  if (op.is("iota") || op.is("constant")) return {.step = 1, .run = kFar};  // lane numbers: no other constants are written
+  if (op.is("affine")) {
+    const ir::Integers& coefficients = op.attributes.integers("coefficients");
+    Lanes sum{.run = kFar};
+    for (std::size_t k = 0; k < op.operands.size(); ++k) {
+      const Lanes part = lanes(op.operands[k]);
+      sum.step += coefficients[k] * part.step;
+      sum.run = std::gcd(sum.run, part.run);
+    }
+    return sum.step == 0 || sum.step == 1 ? sum : Lanes{};
+  }
+  const bool divides = op.is("div") || op.is("shr"), wraps = op.is("rem") || op.is("and");
+  if (divides || wraps) {
+    const Lanes x = lanes(op.operands[0]);
+    const IndexFact from = of(op.operands[0]), by = of(op.operands[1]);
+    if (from.low < 0 || by.low < 0 || by.low != by.high) return {};
+    if (x.step == 0) return x;
+    // Counting up, a quotient changes and a remainder begins anew at multiples of the divisor.
+    std::int64_t divisor = by.low;
+    if (op.is("shr")) divisor = by.low < 40 ? std::int64_t{1} << by.low : kFar;
+    if (op.is("and")) divisor = (by.low & (by.low + 1)) == 0 ? by.low + 1 : 1;
+    return {.step = wraps ? 1 : 0, .run = std::gcd(std::gcd(x.run, divisor), from.divisor)};
+  }
+  return {};
+}
+
 void IndexFacts::visit(ir::BlockId block) {
   for (OpId id : kernel_.ops_of(block)) visit(kernel_.op(id));
 }
@@ -62,6 +101,7 @@ void IndexFacts::visit(const Op& op) {
   const Type type = kernel_.type(result);
   if (type.dtype() == DType::bool_) return visit_mask(op);
   if (type.dtype() != DType::i64) return;
+  if (type.rank() == 1) lanes_[result] = lanes_of(op);
   const auto operand = [&](std::size_t k) { return of(op.operands[k]); };
   if (op.is("constant")) {
     const Literal& value = *op.attributes.literal("value");
@@ -70,24 +110,15 @@ void IndexFacts::visit(const Op& op) {
     } else {
       // Lane numbers: no other vector of constants is written.
       facts_[result] = {0, type.element_count() - 1, kFar};
-      consecutive_.insert(result);
     }
   } else if (op.is("iota")) {
     facts_[result] = {0, type.element_count() - 1, kFar};
-    consecutive_.insert(result);
   } else if (op.is("broadcast")) {
     facts_[result] = operand(0);
   } else if (op.is("affine")) {
     facts_[result] = affine(op);
-    const auto is_lane = [&](ValueId id) { return consecutive_.contains(id); };
-    const ir::Integers& coefficients = op.attributes.integers("coefficients");
-    std::size_t lanes = 0;
-    bool is_plain = true;
-    for (std::size_t k = 0; k < op.operands.size(); ++k) {
-      if (!is_lane(op.operands[k])) is_plain &= kernel_.type(op.operands[k]).rank() == 0;
-      else is_plain &= coefficients[k] == 1, ++lanes;
-    }
-    if (is_plain && lanes == 1) consecutive_.insert(result);
+    // What counts on in a part of shorter runs has, where those begin, a multiple of their length added.
+    if (const Lanes lie = lanes(result); lie.run < kFar) facts_[result].divisor = std::gcd(facts_[result].divisor, lie.run);
   } else if (op.is("add")) {
     facts_[result] = sum(operand(0), operand(1));
   } else if (op.is("sub")) {
@@ -165,13 +196,16 @@ void IndexFacts::visit_mask(const Op& op) {
   };
   if (op.is("broadcast")) {
     mask_granularity_[result] = kFar;
-  } else if (op.is("compare") && consecutive_.contains(op.operands[0])) {
+  } else if (op.is("compare") && kernel_.type(op.operands[0]).dtype() == DType::i64) {
+    const Lanes lie = lanes(op.operands[0]);
     const std::string& direction = op.attributes.text("direction");
     const ir::Op* bound = kernel_.producer(op.operands[1]);
-    const bool is_splat = bound != nullptr && (bound->is("broadcast") || bound->is("constant"));
-    if (is_splat && (direction == "lt" || direction == "ge")) {
+    const bool is_splat = bound != nullptr && (bound->is("broadcast") || bound->is("constant")) && lanes(op.operands[1]).step == 0;
+    if (is_splat && lie.step == 0) {
+      mask_granularity_[result] = lie.run;
+    } else if (is_splat && (direction == "lt" || direction == "ge")) {
       // first + lane < bound: divisors of the sum's scalar part and of the bound.
-      mask_granularity_[result] = std::gcd(of(op.operands[0]).divisor, of(op.operands[1]).divisor);
+      mask_granularity_[result] = std::gcd(lie.run, std::gcd(of(op.operands[0]).divisor, of(op.operands[1]).divisor));
     }
   } else if (op.is("and") || op.is("or")) {
     mask_granularity_[result] = std::gcd(granularity(op.operands[0]), granularity(op.operands[1]));

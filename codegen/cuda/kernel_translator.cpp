@@ -81,7 +81,8 @@ void CudaKernelTranslator::translate(const Op& op) {
       {"for", &CudaKernelTranslator::loop},         {"yield", &CudaKernelTranslator::yield},
       {"load", &CudaKernelTranslator::load},        {"store", &CudaKernelTranslator::store},
       {"affine", &CudaKernelTranslator::affine},    {"constant", &CudaKernelTranslator::constant},
-      {"reduce", &CudaKernelTranslator::reduce},    {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
+      {"reduce", &CudaKernelTranslator::reduce},    {"reduce_columns", &CudaKernelTranslator::reduce_columns},
+      {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
   };
   if (op.is("return") || op.is("contract") || op.is("convolve")) return;
   if (const auto found = translations.find(op.name()); found != translations.end()) return (this->*found->second)(op);
@@ -173,7 +174,7 @@ std::string CudaKernelTranslator::conditions(const Op& op, std::size_t mask_oper
 }
 
 bool CudaKernelTranslator::moves_chunks(ValueId offset, const Op& op, std::size_t mask_operand) const {
-  if (is_vector(offset) || team_.chunk == 1) return false;
+  if (team_.chunk == 1 || (is_vector(offset) && !facts_.is_consecutive(offset, team_.chunk))) return false;
   // In a body the lanes beyond the last column are cut off one by one.
   if (!valid_.empty()) return false;
   if (facts_.of(offset).divisor % team_.chunk != 0) return false;
@@ -186,6 +187,10 @@ void CudaKernelTranslator::load(const Op& op) {
       (op.operands.size() <= 2 || names_.contains(op.operands[2]))) {
     line(format("{} {}[{}];", type(result), name(result), registers(result)));
     const std::string mask = mask_of(op, 2);
+    if (is_vector(offset)) {
+      return line(format("HYP_CHUNKS(i, {0}, {1}) load_chunk<{1}>({2} + i, {3} + {4}{5});", registers(result), team_.chunk, name(result),
+                         name(buffer), element(offset), mask.empty() ? "" : ", " + mask + "[i]"));
+    }
     return line(format("load<{}, {}>({}, {} + {}, thread{}{});", team_.threads, team_.chunk, name(result), name(buffer),
                        element(offset), mask.empty() ? "" : ", ", mask));
   }
@@ -206,8 +211,12 @@ void CudaKernelTranslator::store(const Op& op) {
   // An array of the buffer's own elements: indices may be held in fewer bits.
   const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value) && !is_int(value);
   if (is_array && moves_chunks(offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
-    const std::string mask = mask_of(op, 3);
-    return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", tile_.live.empty() ? "" : format("if ({}) ", tile_.live),
+    const std::string mask = mask_of(op, 3), live = tile_.live.empty() ? "" : format("if ({}) ", tile_.live);
+    if (is_vector(offset)) {
+      return line(format("HYP_CHUNKS(i, {0}, {1}) {2}store_chunk<{1}>({3} + i, {4} + {5}{6});", registers(value), team_.chunk, live,
+                         name(value), name(buffer), element(offset), mask.empty() ? "" : ", " + mask + "[i]"));
+    }
+    return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", live,
                        team_.threads, team_.chunk, name(value), name(buffer), element(offset), mask.empty() ? "" : ", ", mask));
   }
   const std::string condition = conditions(op, 3, true);
@@ -215,19 +224,29 @@ void CudaKernelTranslator::store(const Op& op) {
               name(buffer), element(offset), is_vector(offset) ? "" : " + " + lane_text(), element(value)));
 }
 
+// How two elements become one, as a function of C++.
+std::string CudaKernelTranslator::combination(const Op& op) const {
+  const DType type = dtype(op.results[0]);
+  const ir::Monoid monoid = *ir::parse_monoid(op.attributes.text("kind"));
+  return format("[]({0} a, {0} b) {{ return {1}; }}", cpp_type(type),
+                cpp_primitive(ir::combine_op(monoid).primitive, type, type, {"a", "b"}, 0));
+}
+
+// The vector's name, after it was given one if it has none.
+std::string CudaKernelTranslator::array(ValueId vector) {
+  if (!inline_.contains(vector) && !scalar_vectors_.contains(vector)) return name(vector);
+  const std::string spread = format("spread{}", next_++);
+  line(format("{} {}[{}];", type(vector), spread, registers(vector)));
+  line(format("HYP_EACH(i, {}) {}[i] = {};", registers(vector), spread, element(vector)));
+  return spread;
+}
+
 void CudaKernelTranslator::reduce(const Op& op) {
   const ValueId x = op.operands[0];
   const DType type = dtype(op.results[0]);
   const ir::Monoid monoid = *ir::parse_monoid(op.attributes.text("kind"));
   const std::string element_type = cpp_type(type), &order = op.attributes.text("order");
-  const std::string combine = format("[]({0} a, {0} b) {{ return {1}; }}", element_type,
-                                     cpp_primitive(ir::combine_op(monoid).primitive, type, type, {"a", "b"}, 0));
-  std::string from = name(x);
-  if (inline_.contains(x)) {
-    from = format("spread{}", next_++);
-    line(format("{} {}[{}];", element_type, from, registers(x)));
-    line(format("HYP_EACH(i, {}) {}[i] = {};", registers(x), from, element(x)));
-  }
+  const std::string combine = combination(op), from = array(x);
   if (order == "lanes") {
     HYP_CHECK(team_.threads <= 32, "@" + kernel_.name + " reduces a vector in the CPU's order that more than a warp holds");
     return define(op.results[0], format("reduce_lanes<{}, {}>({}, {})", team_.threads, team_.chunk, from, combine));
@@ -244,6 +263,16 @@ void CudaKernelTranslator::reduce(const Op& op) {
     shared_ += format("  __shared__ {} shared_{}[{}][{}];\n", element_type, shared_count_++, team_.per_block(), team_.threads / 32);
   }
   define(op.results[0], format("reduce_team<{}>({}, {}, {}, thread)", team_.threads, from, combine, shared));
+}
+
+void CudaKernelTranslator::reduce_columns(const Op& op) {
+  const ValueId x = op.operands[0], result = op.results[0];
+  const std::string from = array(x), combine = combination(op), shared = format("matrix_{}[team]", shared_count_);
+  shared_ += format("  __shared__ alignas(16) {} matrix_{}[{}][{}];\n", cpp_type(dtype(result)), shared_count_++, team_.per_block(),
+                    registers(x) * team_.threads);
+  line(format("{} {}[{}];", type(result), name(result), registers(result)));
+  line(format("reduce_columns<{}, {}, {}>({}, {}, {}, {}, thread);", team_.threads, team_.chunk, op.attributes.integer("columns"), name(result),
+              from, combine, shared));
 }
 
 // Through shared memory: vector r is row r of a square, a column of which is a result.

@@ -64,6 +64,9 @@ class CudaKernelTranslator {
   void load(const ir::Op& op);
   void store(const ir::Op& op);
   void reduce(const ir::Op& op);
+  void reduce_columns(const ir::Op& op);
+  std::string combination(const ir::Op& op) const;
+  std::string array(ir::ValueId vector);
   void elementwise(const ir::Op& op);
   bool is_zero(ir::ValueId id) const;
   void transpose_lanes(const ir::Op& op);
@@ -71,7 +74,7 @@ class CudaKernelTranslator {
   bool is_short_loop(const ir::Op& op) const;
   void yield(const ir::Op& op);
 
-  // Whether a chunk at this scalar offset may be moved as one.
+  // Whether chunks at this offset may be moved as one each.
   bool moves_chunks(ir::ValueId offset, const ir::Op& op, std::size_t mask_operand) const;
   std::string mask_of(const ir::Op& op, std::size_t mask_operand) const;
   std::string conditions(const ir::Op& op, std::size_t mask_operand, bool stores);

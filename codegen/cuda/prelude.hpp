@@ -319,6 +319,7 @@ T unknown(T x) {
 // every T * C elements: so a warp's access is contiguous, and a thread's is up to 16 bytes.
 
 #define HYP_EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); ++i)
+#define HYP_CHUNKS(i, n, c) _Pragma("unroll") for (int i = 0; i < (n); i += (c))
 
 template <int T, int C>
 int lane(int i, int thread) {
@@ -330,37 +331,36 @@ struct alignas(sizeof(E) * C >= 16 ? 16 : sizeof(E) * C) Chunk {
   E at[C];
 };
 
+// One chunk, from or to where a multiple of its size lies. Where `exists` is false nothing is read, and elements are zero.
+template <int C, class E>
+void load_chunk(E* to, const E* from, bool exists = true) {
+  Chunk<E, C> chunk;
+  if (exists) chunk = *reinterpret_cast<const Chunk<E, C>*>(from);
+  HYP_EACH(s, C) to[s] = exists ? chunk.at[s] : E(0);
+}
+template <int C, class E>
+void store_chunk(const E* from, E* to, bool exists = true) {
+  Chunk<E, C> chunk;
+  HYP_EACH(s, C) chunk.at[s] = from[s];
+  if (exists) *reinterpret_cast<Chunk<E, C>*>(to) = chunk;
+}
+
+// A vector whose lanes are neighbours in memory. A mask is the same for all elements of a chunk.
 template <int T, int C, class E, int R>
 void load(E (&to)[R], const E* from, int thread) {
-  HYP_EACH(q, R / C) {
-    const Chunk<E, C> chunk = *reinterpret_cast<const Chunk<E, C>*>(from + lane<T, C>(q * C, thread));
-    HYP_EACH(s, C) to[q * C + s] = chunk.at[s];
-  }
+  HYP_CHUNKS(i, R, C) load_chunk<C>(to + i, from + lane<T, C>(i, thread));
 }
-// A mask that is the same for all elements of a chunk. Where it is false nothing is read and the element is zero.
 template <int T, int C, class E, int R>
 void load(E (&to)[R], const E* from, int thread, const bool (&mask)[R]) {
-  HYP_EACH(q, R / C) {
-    Chunk<E, C> chunk;
-    if (mask[q * C]) chunk = *reinterpret_cast<const Chunk<E, C>*>(from + lane<T, C>(q * C, thread));
-    HYP_EACH(s, C) to[q * C + s] = mask[q * C] ? chunk.at[s] : E(0);
-  }
+  HYP_CHUNKS(i, R, C) load_chunk<C>(to + i, from + lane<T, C>(i, thread), mask[i]);
 }
 template <int T, int C, class E, int R>
 void store(const E (&from)[R], E* to, int thread) {
-  HYP_EACH(q, R / C) {
-    Chunk<E, C> chunk;
-    HYP_EACH(s, C) chunk.at[s] = from[q * C + s];
-    *reinterpret_cast<Chunk<E, C>*>(to + lane<T, C>(q * C, thread)) = chunk;
-  }
+  HYP_CHUNKS(i, R, C) store_chunk<C>(from + i, to + lane<T, C>(i, thread));
 }
 template <int T, int C, class E, int R>
 void store(const E (&from)[R], E* to, int thread, const bool (&mask)[R]) {
-  HYP_EACH(q, R / C) {
-    Chunk<E, C> chunk;
-    HYP_EACH(s, C) chunk.at[s] = from[q * C + s];
-    if (mask[q * C]) *reinterpret_cast<Chunk<E, C>*>(to + lane<T, C>(q * C, thread)) = chunk;
-  }
+  HYP_CHUNKS(i, R, C) store_chunk<C>(from + i, to + lane<T, C>(i, thread), mask[i]);
 }
 
 template <class E>
@@ -411,6 +411,22 @@ E reduce_team(const E (&x)[R], Combine combine, E* shared, int thread) {
   return all;
 }
 
+// The vector is a matrix of so many columns, row by row; each element becomes what its column combines to, from the first row
+// on. `shared`: the whole matrix.
+template <int T, int C, int kColumns, class E, int R, class Combine>
+void reduce_columns(E (&to)[R], const E (&x)[R], Combine combine, E* shared, int thread) {
+  HYP_EACH(i, R) shared[lane<T, C>(i, thread)] = x[i];
+  if constexpr (T > 32) __syncthreads();
+  else __syncwarp();
+  HYP_EACH(i, R) {
+    const int column = lane<T, C>(i, thread) % kColumns;
+    to[i] = shared[column];
+    HYP_EACH(row, T * R / kColumns - 1) to[i] = combine(to[i], shared[(row + 1) * kColumns + column]);
+  }
+  if constexpr (T > 32) __syncthreads();
+  else __syncwarp();
+}
+
 // Partial result l combined with l + s for s = half the lanes, a quarter, ..., 1: the order of the CPU's vectors.
 // REQUIRES: T <= 32; all are powers of two.
 template <int T, int C, class E, int R, class Combine>
@@ -459,6 +475,34 @@ E reduce_ascending(const E (&x)[R], E all, Combine combine) {
     }
   }
   return all;
+}
+
+// ---- from kernel to kernel --------------------------------------------------------------------------------------
+
+// A kernel's first words. Where its launch may overlap the kernel before (runtime/cuda/kernel.hpp), its blocks come to stand on
+// processors that are free while that one ends, and wait here until all of its writes are seen; then the next may do the same.
+inline void after_previous() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// ---- clusters: blocks that run together and see each other's shared memory; sm_90 and later --------------------
+
+inline unsigned rank_in_cluster() {
+  unsigned rank;
+  asm volatile("mov.u32 %0, %cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+inline void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\n barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+// The same variable in the shared memory of another block of the cluster.
+template <class T>
+const T* of_block(const T* here, unsigned rank) {
+  const T* there;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(here), "r"(rank));
+  return there;
 }
 )prelude";
 

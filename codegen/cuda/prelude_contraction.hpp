@@ -38,12 +38,26 @@ bool is_finite(Sum x) {
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
 // Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
-template <class Problem, class Tile, class Finish>
+// With kParts > 1 that many blocks of a cluster sum parts of depth each; each finishes its share of the tile, adding up what all
+// of them left in shared memory, from the first part on.
+template <class Problem, class Tile, int kParts, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
   constexpr int kPad = 4;
-  __shared__ alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
-  __shared__ alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  struct Factors {
+    alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
+    alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
+  };
+  struct Partials {
+    alignas(16) Sum at[Tile::kRows][Tile::kColumns];
+  };
+  // Never both at once.
+  __shared__ union Memory {
+    Factors factors;
+    Partials partials;
+  } memory;
+  auto& lhs = memory.factors.lhs;
+  auto& rhs = memory.factors.rhs;
   constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
   Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
@@ -139,8 +153,29 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
       stage ^= 1;
     }
   }
-  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
-    finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+  if constexpr (kParts == 1) {
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
+      finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+    }
+  } else {
+    __syncthreads();  // the last factors have been read
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
+      memory.partials.at[g * 64 + ty * 4 + r][h * 16 * Tile::kLanes + tx * Tile::kLanes + l] = sums[g][r][h][l];
+    }
+    cluster_barrier();
+    constexpr int kAcross = Tile::kColumns / Tile::kLanes, kVectors = Tile::kRows * kAcross, kEach = kVectors / kParts;
+    const int rank = static_cast<int>(rank_in_cluster());
+    for (int v = thread; v < kEach; v += Tile::kThreads) {
+      const int row = (rank * kEach + v) / kAcross, column = (rank * kEach + v) % kAcross * Tile::kLanes;
+      Sum total[Tile::kLanes];
+      HYP_EACH(l, Tile::kLanes) total[l] = 0;
+      HYP_EACH(part, kParts) {
+        const Sum* const from = of_block(&memory.partials.at[row][column], part);
+        HYP_EACH(l, Tile::kLanes) total[l] = total[l] + from[l];
+      }
+      finish(total, first_row + row, first_column + column);
+    }
+    cluster_barrier();  // before that, others still read what is here
   }
 }
 )prelude";

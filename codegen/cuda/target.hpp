@@ -23,6 +23,8 @@ struct CudaTarget {
 
   int compute() const;  // 90 for sm_90a
   bool has_wgmma() const { return architecture == "sm_90a"; }
+  // Clusters of blocks, and kernels that may be launched while the one before still runs.
+  bool has_clusters() const { return architecture.starts_with("sm_9") || architecture.starts_with("sm_1"); }
   std::string key() const;
 
   static CudaTarget of(const runtime::cuda::DeviceProperties& device);

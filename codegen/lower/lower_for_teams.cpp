@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "codegen/lower/kernel_writer.hpp"
+#include "codegen/lower/lower_columns.hpp"
 #include "codegen/lower/lower_transposition.hpp"
 #include "codegen/lower/map_nest.hpp"
 
@@ -54,6 +55,12 @@ class TeamLowering {
     if (std::ranges::all_of(nest_.composed.output_types, [](const Type& type) { return type.element_count() == 0; })) {
       out_.tiles = 0;
       writer.builder().apply_all("return", {});
+      return std::move(out_);
+    }
+    if (const auto tiles = find_column_tiles(nest_, target_, chunk_)) {
+      out_.in_place = in_place_pairs(nest_);
+      add_cost(nest_, out_);
+      write_columns(writer, nest_, *tiles, results_, out_);
       return std::move(out_);
     }
     const bool has_rows = longest_row_reduction().has_value();

@@ -26,6 +26,20 @@ InferResult infer_cross_entropy(const InferContext& c) {
   return std::vector{reduction == "none" ? logits.with_dims(labels.dims()) : Type::scalar(logits.dtype())};
 }
 
+// The labelled class's logit, as a sum over the classes in which all but one are left out: it is computed where the row's
+// other sums are, and its gradient is a choice between two numbers, where that of a gather would be a scatter. A label
+// beyond the classes counts as the nearest one, as a gather's index does.
+Value at_label(Value logits, Value labels) {
+  Builder& b = *logits.builder;
+  const std::int64_t axis = logits.rank() - 1;
+  const Type places = logits.type().with_dtype(DType::i64);
+  const Value last = everywhere(count_along(b, logits.type(), {axis}, DType::i64) - 1, labels);
+  const Value wide = b.cast(labels, DType::i64);
+  const Value index = b.apply("clamp", {wide, b.zeros(wide.type()), last});
+  const Value is_chosen = b.compare(iota(b, places, static_cast<int>(axis)), broadcast_into(index, places, counting(0, axis)), "eq");
+  return sum_over(b.select(is_chosen, logits, b.zeros(logits.type())), {axis});
+}
+
 std::vector<Value> decompose_cross_entropy(DecomposeContext& c) {
   Builder& b = c.builder;
   const Value logits = carried(c.operand(0)), labels = c.operand(1);
@@ -33,7 +47,7 @@ std::vector<Value> decompose_cross_entropy(DecomposeContext& c) {
   const double smoothing = c.attributes.real("label_smoothing");
   const std::string& reduction = c.attributes.text("reduction");
   const Value log_sum = b.apply("logsumexp", {logits}, {{"axes", Integers{classes}}});
-  const Value chosen = b.apply("gather", {logits, labels}, {{"axis", classes}, {"batch", classes}});
+  const Value chosen = at_label(logits, labels);
   Value loss = log_sum - chosen;
   if (smoothing != 0) loss = loss * (1 - smoothing) + (log_sum - mean_over(logits, {classes})) * smoothing;
   const Value counts = b.compare(b.cast(labels, DType::i64), b.constant(Literal::splat_integer(labels.type().with_dtype(DType::i64), c.attributes.integer("ignore_index"))), "ne");

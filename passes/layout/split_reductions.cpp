@@ -22,24 +22,26 @@ struct Cut {
   std::int64_t parts = 1;  // it is cut into
 };
 
-// Threads that one element of the result keeps busy, if its sum is not cut: those of a team along a row, else one.
-std::int64_t threads_per_result(const Type& type, const ir::Integers& axes) {
-  constexpr std::int64_t kElementsPerThread = 16, kMostThreads = 1024;
-  if (axes.back() != type.rank() - 1) return 1;
-  return std::clamp<std::int64_t>(type.dim(static_cast<int>(axes.back())).value() / kElementsPerThread, 1, kMostThreads);
+// How many results one block of threads sums: a row by itself, and as many columns as neighbours in memory are read together.
+std::int64_t results_per_block(Type type, const ir::Integers& axes) {
+  constexpr std::int64_t kColumns = 128;
+  const int last = type.rank() - 1;
+  return axes.back() == last ? 1 : std::min(kColumns, type.dim(last).value());
 }
 
 std::optional<Cut> find_cut(const Op& op, Type type, std::int64_t processors) {
-  constexpr std::int64_t kThreadsPerProcessor = 1024, kShortestPart = 32, kMostParts = 4096;
+  // A block reads so many elements in about the time that another launch takes.
+  constexpr std::int64_t kFewElements = 65536, kFewestInPart = 8192;
+  constexpr std::int64_t kBlocksPerProcessor = 8, kMostParts = 4096;
   if (!type.is_static() || type.element_count() == 0) return std::nullopt;
   const ir::Integers& axes = op.attributes.integers("axes");
   if (axes.empty()) return std::nullopt;
   std::int64_t reduced = 1;
   for (std::int64_t axis : axes) reduced *= type.dim(static_cast<int>(axis)).value();
-  const std::int64_t results = type.element_count() / reduced;
-  const std::int64_t busy = results * threads_per_result(type, axes), wanted = processors * kThreadsPerProcessor;
-  if (busy * 2 > wanted || reduced < 4 * kShortestPart) return std::nullopt;
-  const std::int64_t most = std::min({(wanted + busy - 1) / busy, reduced / kShortestPart, kMostParts});
+  const std::int64_t results = type.element_count() / reduced, together = results_per_block(type, axes);
+  const std::int64_t blocks = (results + together - 1) / together, elements = reduced * together;
+  if (elements <= kFewElements || 2 * blocks > processors * kBlocksPerProcessor) return std::nullopt;
+  const std::int64_t most = std::min({(processors * kBlocksPerProcessor + blocks - 1) / blocks, elements / kFewestInPart, kMostParts});
   // The outermost axis that has a divisor of about that size: its parts are whole pieces of memory.
   std::optional<Cut> best;
   for (std::int64_t axis : axes) {
@@ -53,7 +55,7 @@ std::optional<Cut> find_cut(const Op& op, Type type, std::int64_t processors) {
   return best;
 }
 
-void split(Rewriter& rewriter, OpId id, std::int64_t processors) {
+void split_reduction(Rewriter& rewriter, OpId id, std::int64_t processors) {
   const Op op = rewriter.function().op(id);
   if (!op.is("reduce")) return;
   const std::optional<Cut> found = find_cut(op, rewriter.function().type(op.operands[0]), processors);
@@ -91,7 +93,7 @@ PassDefinition pass_split_reductions() {
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
             const std::int64_t processors = options.integer("processors");
             if (processors == 0) return Changed::no;
-            return rewrite_each_op(module, context, [&](Rewriter& rewriter, OpId id) { split(rewriter, id, processors); });
+            return rewrite_each_op(module, context, [&](Rewriter& rewriter, OpId id) { split_reduction(rewriter, id, processors); });
           }};
 }
 

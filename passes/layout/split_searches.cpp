@@ -11,7 +11,7 @@ namespace {
 
 using ir::Value;
 
-void split(Rewriter& rewriter, ir::OpId id) {
+void split_search(Rewriter& rewriter, ir::OpId id) {
   const ir::Op op = rewriter.function().op(id);
   if (!op.is("arg_reduce")) return;
   ir::Builder b = rewriter.before(id);
@@ -41,7 +41,7 @@ PassDefinition pass_split_searches() {
   return {.name = "split_searches",
           .doc = "Writes arg_reduce as two reductions.",
           .run = [](ir::Module& module, const ir::Attributes&, PassContext& context) -> Result<Changed> {
-            return rewrite_each_op(module, context, split);
+            return rewrite_each_op(module, context, split_search);
           }};
 }
 

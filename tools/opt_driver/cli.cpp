@@ -71,8 +71,8 @@ void add_options(CLI::App& app, OptCommand command, Raw& raw) {
       ->check(CLI::IsMember({"text", "json"}));
   switch (command) {
     case OptCommand::emit:
-      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, plan, cpp, llvm or asm");
-      app.add_option("--target", raw.config.target, "host, or a named CPU");
+      app.add_option("--as", raw.config.emit_as, "hir, groups, kernel, plan, cpp, llvm, cuda or asm");
+      app.add_option("--target", raw.config.target, "host, a named CPU, or a GPU such as sm_90a");
       app.add_flag("--fast", raw.config.fast, "also apply rules that hold only over the reals");
       add_module_options(app, raw);
       app.add_option("function", raw.config.function,

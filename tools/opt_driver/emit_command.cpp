@@ -112,9 +112,10 @@ void emit_section(const Section& section, const std::optional<codegen::Stage> st
     diagnostics.error("opt.compile", format("@{}: {}", *entry, compiled.error().text()));
 }
 
-// A GPU's architecture for CUDA C++, by itself the newest; else a processor.
+// A GPU's architecture, for CUDA C++ by itself the newest; else a processor.
 StatusOr<codegen::Target> named_any_target(const OptConfig& config) {
-  if (config.emit_as == "cuda") return codegen::cuda_target(config.target == "host" ? "sm_90a" : config.target);
+  if (config.emit_as == "cuda" && config.target == "host") return codegen::cuda_target("sm_90a");
+  if (config.emit_as == "cuda" || config.target.starts_with("sm_")) return codegen::cuda_target(config.target);
   return codegen::named_target(config.target);
 }
 
