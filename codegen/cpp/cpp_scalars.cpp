@@ -153,9 +153,21 @@ std::string CppScalarFunctions::apply(const ir::Op& op, const std::vector<DType>
   for (DType dtype : dtypes) name += dtype == result ? "" : format("_{}", dtype_name(dtype));
   if (immediate != 0) name += "_" + op.attributes.text("direction");
   if (known_.insert(name).second) {
-    text_ += function(name, ir::scalar_program(*op.definition, dtypes, result, immediate));
+    functions_.emplace_back(name, function(name, ir::scalar_program(*op.definition, dtypes, result, immediate)));
   }
   return format("{}({})", name, fmt::join(a, ", "));
+}
+
+void CppScalarFunctions::add(const CppScalarFunctions& others) {
+  for (const auto& function : others.functions_) {
+    if (known_.insert(function.first).second) functions_.push_back(function);
+  }
+}
+
+std::string CppScalarFunctions::text() const {
+  std::string all;
+  for (const auto& [name, text] : functions_) all += text;
+  return all;
 }
 
 }  // namespace hyperion::codegen

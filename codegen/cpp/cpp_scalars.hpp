@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ir/module.hpp"
@@ -27,11 +28,13 @@ class CppScalarFunctions {
   // The text that applies `op` to scalars.
   std::string apply(const ir::Op& op, const std::vector<DType>& dtypes, DType result,
                     const std::vector<std::string>& a);
-  const std::string& text() const { return text_; }
+  // Takes over those of others that it lacks.
+  void add(const CppScalarFunctions& others);
+  std::string text() const;  // in the order of their first use
 
  private:
   std::set<std::string> known_;
-  std::string text_;
+  std::vector<std::pair<std::string, std::string>> functions_;  // names and texts
 };
 
 }  // namespace hyperion::codegen

@@ -1,5 +1,8 @@
 #include "codegen/cuda/generator.hpp"
 
+#include <algorithm>
+#include <deque>
+#include <functional>
 #include <thread>
 
 #include "codegen/cpp/cpp_scalars.hpp"
@@ -14,8 +17,8 @@
 namespace hyperion::codegen {
 namespace {
 
-// Of kernels' text in one program: about as long to compile as the prelude.
-constexpr std::size_t kProgramCharacters = 12'000;
+// Programs are compiled side by side; one costs the time for the prelude, which is that for a small kernel.
+std::size_t processor_count() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 runtime::cuda::Compiler& compiler() {
   static runtime::cuda::Compiler shared;
@@ -33,41 +36,35 @@ class CudaGenerator final : public CodeGenerator {
   }
 
   StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
-    if (programs_.empty() || (!options_.is_whole && programs_.back().kernels.size() > kProgramCharacters)) programs_.emplace_back();
-    Program& program = programs_.back();
-    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars));
-    program.kernels += emitted.text;
-    program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
-    program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;
-    EmittedKernel out{.workspace_bytes = emitted.workspace_bytes, .schedule = emitted.schedule};
-    for (runtime::cuda::KernelEntry& entry : emitted.entries) {
+    Piece& piece = pieces_.emplace_back();
+    HYP_TRY(piece.kernel, emit_cuda_kernel(kernel, lowered, target_, piece.scalars));
+    EmittedKernel out{.workspace_bytes = piece.kernel.workspace_bytes, .schedule = piece.kernel.schedule};
+    for (const runtime::cuda::KernelEntry& entry : piece.kernel.entries) {
       // No launch for what has no blocks.
       out.launches.push_back({.symbol = entry.name, .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1)});
-      program.entries.push_back(std::move(entry));
     }
     return out;
   }
 
   std::string text() const override {
     std::string all;
-    for (const Program& program : programs_) all += program.text();
+    for (const Program& program : programs(options_.is_whole ? 1 : processor_count())) all += program.text();
     return all;
   }
 
   StatusOr<std::vector<ObjectBytes>> compile() override {
+    const std::vector<Program> all = programs(processor_count());
     std::vector<runtime::cuda::CompileRequest> requests;
-    for (const Program& program : programs_) {
+    for (const Program& program : all) {
       // A product and a sum are one operation only where the definition says fma.
       requests.push_back({.name = options_.name + ".cu", .source = program.text(), .architecture = target_.architecture, .options = {"--fmad=false"}});
     }
-    runtime::ThreadPool pool(static_cast<int>(std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), std::max<std::size_t>(requests.size(), 1))));
+    runtime::ThreadPool pool(static_cast<int>(std::max<std::size_t>(requests.size(), 1)));
     std::vector<ObjectBytes> objects;
     std::vector<StatusOr<runtime::cuda::Program>> compiled = compiler().compile_all(requests, pool);
     for (std::size_t k = 0; k < compiled.size(); ++k) {
       HYP_TRY(runtime::cuda::Program program, std::move(compiled[k]));
-      objects.push_back(runtime::cuda::DeviceObject{.architecture = target_.architecture,
-                                                    .kernels = std::move(programs_[k].entries),
-                                                    .cubin = std::move(program.cubin)}
+      objects.push_back(runtime::cuda::DeviceObject{.architecture = target_.architecture, .kernels = all[k].entries(), .cubin = std::move(program.cubin)}
                             .serialize());
     }
     return objects;
@@ -78,24 +75,56 @@ class CudaGenerator final : public CodeGenerator {
   }
 
  private:
-  struct Program {
+  // A kernel, and the functions it calls.
+  struct Piece {
+    CudaKernelText kernel;
     CppScalarFunctions scalars;
-    std::string kernels;
-    std::vector<runtime::cuda::KernelEntry> entries;
+  };
 
-    bool has_contractions = false, has_tensor_cores = false;
+  struct Program {
+    std::vector<const Piece*> pieces;
+    std::size_t characters = 0;
 
+    void add(const Piece& piece) {
+      pieces.push_back(&piece);
+      characters += piece.kernel.text.size();
+    }
+    bool uses(CudaKernelText::Uses part) const {
+      return std::ranges::any_of(pieces, [&](const Piece* piece) { return piece->kernel.uses == part; });
+    }
+    std::vector<runtime::cuda::KernelEntry> entries() const {
+      std::vector<runtime::cuda::KernelEntry> all;
+      for (const Piece* piece : pieces) all.insert(all.end(), piece->kernel.entries.begin(), piece->kernel.entries.end());
+      return all;
+    }
     std::string text() const {
+      CppScalarFunctions scalars;
+      std::string kernels;
+      for (const Piece* piece : pieces) scalars.add(piece->scalars), kernels += piece->kernel.text;
       return format("{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
                     "{}{}\n}}  // namespace hyperion\n",
-                    kCudaPrelude, has_contractions ? kCudaContractionPrelude : "", has_tensor_cores ? kCudaAsyncPrelude : "",
-                    scalars.text(), kernels);
+                    kCudaPrelude, uses(CudaKernelText::Uses::contractions) ? kCudaContractionPrelude : "",
+                    uses(CudaKernelText::Uses::tensor_cores) ? kCudaAsyncPrelude : "", scalars.text(), kernels);
     }
   };
 
+  // At most so many programs, each of about the same length: the longest kernels are given out first.
+  std::vector<Program> programs(std::size_t most) const {
+    std::vector<Program> all(std::min(most, pieces_.size()));
+    if (all.size() == 1) {
+      for (const Piece& piece : pieces_) all[0].add(piece);  // in their order, for those who read it
+      return all;
+    }
+    std::vector<const Piece*> longest_first;
+    for (const Piece& piece : pieces_) longest_first.push_back(&piece);
+    std::ranges::stable_sort(longest_first, std::greater<>(), [](const Piece* piece) { return piece->kernel.text.size(); });
+    for (const Piece* piece : longest_first) std::ranges::min_element(all, {}, &Program::characters)->add(*piece);
+    return all;
+  }
+
   CudaTarget target_;
   GeneratorOptions options_;
-  std::vector<Program> programs_;
+  std::deque<Piece> pieces_;
 };
 
 }  // namespace
