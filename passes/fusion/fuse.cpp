@@ -6,7 +6,9 @@
 
 #include "ir/builder.hpp"
 #include "ir/support/format.hpp"
+#include "passes/fusion/contents.hpp"
 #include "passes/fusion/groups.hpp"
+#include "passes/fusion/recompute.hpp"
 #include "passes/transform_options.hpp"
 
 namespace hyperion::passes {
@@ -38,10 +40,14 @@ std::string group_name(const Function& f, const Group& group) {
 
 class Outliner {
  public:
-  Outliner(ir::Module& module, const Function& f, Grouping grouping)
-      : module_(module), f_(f), grouping_(std::move(grouping)), roles_(f.op_slots(), OpRole::opaque) {
-    for (OpId id : f.ops()) roles_[id.index] = role_of(f, f.op(id));
-    add_groups_of_materialized_views();
+  Outliner(ir::Module& module, const Function& f, const GroupContents& contents) : module_(module), f_(f), contents_(contents) {
+    for (OpId id : f.ops()) {
+      if (contents.role(id) != OpRole::opaque || contents.group_of(id) >= 0) continue;
+      for (ValueId operand : f.op(id).operands) is_read_.insert(operand);
+    }
+    for (std::size_t g = 0; g < contents.grouping().groups.size(); ++g) {
+      for (ValueId input : contents.inside(static_cast<std::int32_t>(g)).inputs) is_read_.insert(input);
+    }
   }
 
   // The function that calls the groups, in an order that respects all dependences and, beyond that, the program's.
@@ -59,94 +65,15 @@ class Outliner {
   }
 
  private:
-  bool is_view(OpId id) const { return roles_[id.index] == OpRole::view; }
-
-  // A view whose value must lie in memory: a result of the function, or an operand of something that reads memory.
-  void add_groups_of_materialized_views() {
-    for (OpId id : f_.ops()) {
-      const Op& op = f_.op(id);
-      if (roles_[id.index] != OpRole::opaque && roles_[id.index] != OpRole::contraction) continue;
-      for (ValueId operand : op.operands) {
-        const OpId producer = f_.value(operand).producer;
-        if (!producer.valid() || !is_view(producer) || grouping_.group_of[producer.index] >= 0) continue;
-        grouping_.group_of[producer.index] = static_cast<std::int32_t>(grouping_.groups.size());
-        grouping_.groups.push_back({.kind = GroupKind::map, .ops = {producer}, .domain = {}, .row_rank = 0});
-      }
-    }
-  }
-
-  // ---- which values cross ---------------------------------------------------------------------------------------
-
-  // The ops of a group with the views they read through, in program order, and the values that come from outside.
-  struct Contents {
-    std::vector<OpId> ops;
-    std::vector<ValueId> inputs;
-    std::vector<ValueId> outputs;
-  };
-
-  Contents contents(std::int32_t number) const {
-    const Group& group = grouping_.groups[static_cast<std::size_t>(number)];
-    std::set<std::uint32_t> members;
-    for (OpId id : group.ops) members.insert(id.index);
-    Contents out;
-    std::set<ValueId> visited;
-    std::vector<OpId> pending(group.ops.rbegin(), group.ops.rend());
-    // Depth first through operands: a view is copied before its reader. An explicit stack, since chains can be long.
-    std::set<std::uint32_t> emitted;
-    while (!pending.empty()) {
-      const OpId id = pending.back();
-      if (emitted.contains(id.index)) {
-        pending.pop_back();
-        continue;
-      }
-      bool ready = true;
-      for (ValueId operand : f_.op(id).operands) {
-        const OpId producer = f_.value(operand).producer;
-        const bool copied = producer.valid() && (members.contains(producer.index) || is_copied_view(producer, group));
-        if (copied && !emitted.contains(producer.index)) {
-          pending.push_back(producer);
-          ready = false;
-        } else if (!copied && visited.insert(operand).second) {
-          out.inputs.push_back(operand);
-        }
-      }
-      if (!ready) continue;
-      pending.pop_back();
-      emitted.insert(id.index);
-      out.ops.push_back(id);
-    }
+  // What other groups, or the function itself, take from this one.
+  std::vector<ValueId> outputs(const Group& group) const {
+    std::vector<ValueId> out;
     for (OpId id : group.ops) {
       for (ValueId result : f_.op(id).results) {
-        if (leaves(result, number)) out.outputs.push_back(result);
+        if (is_read_.contains(result)) out.push_back(result);
       }
     }
     return out;
-  }
-
-  // Contractions read their operands from memory; a view of one is a group of its own.
-  bool is_copied_view(OpId producer, const Group& group) const {
-    if (!is_view(producer)) return false;
-    if (grouping_.group_of[producer.index] < 0) return true;
-    for (OpId id : group.ops) {
-      if (roles_[id.index] != OpRole::contraction) continue;
-      for (ValueId operand : f_.op(id).operands) {
-        if (f_.value(operand).producer == producer) return false;
-      }
-    }
-    return true;
-  }
-
-  bool leaves(ValueId value, std::int32_t number) const {
-    for (const ir::Use& use : f_.value(value).uses) {
-      const std::int32_t user = grouping_.group_of[use.op.index];
-      if (user == number && !is_view(use.op)) continue;
-      if (!is_view(use.op)) return true;
-      if (user >= 0 && user != number) return true;
-      for (ValueId result : f_.op(use.op).results) {
-        if (leaves(result, number)) return true;
-      }
-    }
-    return false;
   }
 
   // ---- writing --------------------------------------------------------------------------------------------------
@@ -155,8 +82,8 @@ class Outliner {
     std::vector<OpId> stack{root};
     while (!stack.empty()) {
       const OpId id = stack.back();
-      const std::int32_t g = grouping_.group_of[id.index];
-      if (g < 0 && is_view(id)) {
+      const std::int32_t g = contents_.group_of(id);
+      if (g < 0 && contents_.is_view(id)) {
         stack.pop_back();  // copied where it is read
         continue;
       }
@@ -165,7 +92,7 @@ class Outliner {
         stack.pop_back();
         continue;
       }
-      const std::vector<ValueId> inputs = g >= 0 ? contents(g).inputs : f_.op(id).operands;
+      const std::vector<ValueId> inputs = g >= 0 ? contents_.inside(g).inputs : f_.op(id).operands;
       bool ready = true;
       for (ValueId input : inputs) {
         if (values_.contains(input)) continue;
@@ -197,12 +124,13 @@ class Outliner {
   }
 
   void emit_group(ir::Builder& builder, std::int32_t number) {
-    const Contents inside = contents(number);
     emitted_groups_.insert(number);
-    if (inside.outputs.empty()) return;
-    const Group& group = grouping_.groups[static_cast<std::size_t>(number)];
+    const Group& group = contents_.grouping().groups[static_cast<std::size_t>(number)];
+    const std::vector<ValueId> taken = outputs(group);
+    if (taken.empty()) return;
+    const GroupContents::Inside inside = contents_.inside(number);
     Function& outlined = module_.add(module_.unique_name(group_name(f_, group)));
-    const Location where = outline(outlined, inside);
+    const Location where = outline(outlined, inside, taken);
     outlined.location = where;
     std::vector<Value> arguments;
     for (ValueId input : inside.inputs) arguments.push_back(builder.wrap(values_.at(input)));
@@ -210,11 +138,11 @@ class Outliner {
     const std::vector<Value> results =
         builder.apply_all("call", arguments, {{"callee", ir::SymbolReference{outlined.name}}});
     for (std::size_t k = 0; k < results.size(); ++k) {
-      define(builder.function(), inside.outputs[k], results[k].id);
+      define(builder.function(), taken[k], results[k].id);
     }
   }
 
-  Location outline(Function& to, const Contents& inside) const {
+  Location outline(Function& to, const GroupContents::Inside& inside, const std::vector<ValueId>& taken) const {
     std::map<ValueId, ValueId> local;
     for (ValueId input : inside.inputs) local[input] = to.add_parameter(f_.type(input), {}, f_.value(input).location);
     std::vector<Location> locations;
@@ -226,18 +154,18 @@ class Outliner {
       for (ValueId result : op.results) types.push_back(f_.type(result));
       const OpId copy = to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
       for (std::size_t k = 0; k < op.results.size(); ++k) local[op.results[k]] = to.op(copy).results[k];
-      if (!is_view(id)) locations.push_back(op.location);
+      if (!contents_.is_view(id)) locations.push_back(op.location);
     }
     std::vector<ValueId> results;
-    for (ValueId output : inside.outputs) results.push_back(local.at(output));
+    for (ValueId output : taken) results.push_back(local.at(output));
     to.insert_op(to.body(), {}, ir::op("return"), std::move(results), {}, {}, {});
     return Location::fused(locations);
   }
 
   ir::Module& module_;
   const Function& f_;
-  Grouping grouping_;
-  std::vector<OpRole> roles_;
+  const GroupContents& contents_;
+  std::set<ValueId> is_read_;  // by other groups than its own, or by the function
   std::map<ValueId, ValueId> values_;
   std::set<std::int32_t> emitted_groups_;
   std::set<std::uint32_t> emitted_ops_;
@@ -271,7 +199,9 @@ Result<std::vector<std::string>> functions_to_fuse(const ir::Module& module, con
 
 Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& options) {
   const Function& function = *module.find(name);
-  std::unique_ptr<Function> called = Outliner(module, function, find_groups(function, options)).run();
+  GroupContents contents(function, find_groups(function, options));
+  recompute_cheap_values(function, options, contents);
+  std::unique_ptr<Function> called = Outliner(module, function, contents).run();
   module.erase(name);
   module.add(std::move(called));
   return Changed::yes;
@@ -285,7 +215,8 @@ PassDefinition pass_fuse() {
                       {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
                       {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled},
                       {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction",
-                       defaults.prologues}},
+                       defaults.prologues},
+                      {"recompute_bytes", ir::AttributeKind::real, "size from which cheap values are computed again", defaults.recompute_bytes}},
           .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
             const std::int64_t max_ops = options.integer("max_ops");
             if (max_ops < 1) {
@@ -297,7 +228,8 @@ PassDefinition pass_fuse() {
               fuse(module, name,
                    {.max_ops = static_cast<std::size_t>(max_ops),
                     .enabled = options.boolean("enabled"),
-                    .prologues = options.boolean("prologues")});
+                    .prologues = options.boolean("prologues"),
+                    .recompute_bytes = options.real("recompute_bytes")});
             }
             return changed_if(!names.empty());
           }};

@@ -12,7 +12,7 @@
 //                ops on its result (the epilogue)
 //   single       anything else with an index form
 // Views and splat constants belong to no group: every group that reads through one has its own copy, which costs an
-// address, not a loop.
+// address, not a loop. So do large values that are cheap to compute again (recompute.hpp).
 //
 // On exit: (F1) every op but constants and control flow is in a called function; (F2) no value leaves a group and comes
 // back into it; (F3) a group holds at most one contraction, scatter or cumulative op; (F4) the results of a group share
@@ -31,6 +31,8 @@ struct FuseOptions {
   std::size_t max_ops = 48;
   bool enabled = true;    // false: every op alone, for comparison
   bool prologues = true;  // false: what stands before a contraction is a kernel of its own, for comparison
+  // Values at least so large are computed again where they are read, if that moves fewer bytes; they would not stay in a cache.
+  double recompute_bytes = 4 << 20;
 };
 
 // Replaces `function` by calls of the groups, which are added to the module.
