@@ -32,6 +32,7 @@ struct FuseOptions {
   bool enabled = true;    // false: every op alone, for comparison
   bool prologues = true;  // false: what stands before a contraction is a kernel of its own, for comparison
   // Values at least so large are computed again where they are read, if that moves fewer bytes; they would not stay in a cache.
+  // 0: all that can be, whatever it costs, for tests.
   double recompute_bytes = 4 << 20;
 };
 

@@ -102,7 +102,7 @@ class Recomputer {
       spent += cone.work;
       for (ValueId leaf : cone.leaves) spent += inputs_[reader].contains(leaf) ? 0 : bytes(leaf);
     }
-    if (spent >= saved) return;
+    if (spent >= saved && options_.recompute_bytes > 0) return;
     for (std::int32_t reader : readers) {
       for (OpId op : cone.ops) contents_.repeat(op, reader);
       note_inputs(reader);

@@ -1,4 +1,4 @@
-// Random programs, compiled with and without fusion: every result is the interpreter's, bit for bit (all NaNs are one).
+// Random programs, compiled with and without fusion, and with values computed again: every result is the interpreter's, bit for bit (all NaNs are one).
 // HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
 #include <gtest/gtest.h>
 
@@ -20,29 +20,32 @@ constexpr int kShards = 4;
 
 class CompiledPrograms : public ::testing::TestWithParam<int> {};
 
-void expect_same_bits(int seed, bool fused) {
+const passes::FuseOptions kFused, kAgain{.recompute_bytes = 0}, kAlone{.enabled = false};
+
+void expect_same_bits(int seed, const passes::FuseOptions& fusion) {
   std::mt19937_64 random(static_cast<std::uint64_t>(seed));
   ir::Module module("programs");
   RandomProgram(module, "f", random());
   const auto arguments = random_arguments(*module.find("f"), random(), -2, 2);
   const auto expected = testing_support::run(module, "f", arguments);
   codegen::DriverOptions options;
-  options.fusion.enabled = fused;
+  options.fusion = fusion;
   const auto actual = codegen::run_compiled(module, "f", arguments, options, 2);
   ASSERT_TRUE(actual) << "seed " << seed << ": " << actual.error().text() << "\n" << ir::print(module);
   ASSERT_EQ(actual->size(), expected.size());
   for (std::size_t k = 0; k < expected.size(); ++k) {
     EXPECT_EQ(testing_support::difference(expected[k], (*actual)[k]), "")
-        << "seed " << seed << (fused ? ", fused" : ", unfused") << ", result " << k << "\n"
+        << "seed " << seed << (!fusion.enabled ? ", unfused" : fusion.recompute_bytes > 0 ? ", fused" : ", computing again") << ", result " << k << "\n"
         << ir::print(module);
   }
 }
 
 TEST_P(CompiledPrograms, MatchInterpreter) {
   for (int seed = 1 + GetParam(); seed <= program_count(); seed += kShards) {
-    expect_same_bits(seed, true);
+    expect_same_bits(seed, kFused);
+    if (seed % 5 == 3) expect_same_bits(seed, kAgain);
     // Unfused, every op is a kernel: slower to compile, and alike from program to program.
-    if (seed % 5 < 2) expect_same_bits(seed, false);
+    if (seed % 5 < 2) expect_same_bits(seed, kAlone);
     if (HasFailure()) return;
   }
 }
