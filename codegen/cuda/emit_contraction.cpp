@@ -34,7 +34,7 @@ TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t colu
     return batches * ((rows + height - 1) / height) * ((columns + width - 1) / width);
   };
   if (blocks(2, 2) >= target.multiprocessors) return {2, 2, 8};
-  return {1, 1, lanes == 4 ? 32 : 16};
+  return {1, 1, 16};
 }
 
 class ContractionEmitter {
@@ -91,7 +91,10 @@ class ContractionEmitter {
 
   CudaKernelText with_fma(std::vector<std::string> parameters) {
     const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
-    const std::string problem = op_.is("contract") ? contraction(sum) : convolution(sum);
+    const bool is_dense = op_.is("contract");
+    std::string problem;
+    if (is_dense) read_sizes();
+    else problem = convolution(sum);
     // Values that do not depend on the sums stand in front.
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
     const int lanes = 16 / static_cast<int>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));  // of a thread's own vectors
@@ -111,7 +114,7 @@ class ContractionEmitter {
       parameters.push_back(format("{}* __restrict__ partial_sums", sum));
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
-    out.text = format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
+    out.text = is_dense ? "\n" : format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
     out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n", identifier, list, before);
     // Blocks that run together share rows of both factors: eight block rows at a time.
     const std::int64_t grid = std::max<std::int64_t>(down * across, 1), band = std::max<std::int64_t>(8 * across, 1);
@@ -121,8 +124,14 @@ class ContractionEmitter {
     out.text += format("  const int batch_ = block / {0}, place = block % {0};\n", grid);
     out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", band, down);
     out.text += format("  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n", band, height, width);
-    out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
-                       translator_.name(op_.operands[1]));
+    std::string call = format("contract_fma<{}_problem::Problem, {}, {}>(problem", identifier, tile_type, in_cluster ? parts : 1);
+    if (is_dense) {
+      const FactorText lhs = factor(0, "lhs_row", "lhs_depth", "lhs_batch", rows_), rhs = factor(1, "rhs_column", "rhs_depth", "rhs_batch", columns_);
+      call = format("contract_dense<{}, {}, {}, {}, {}>({}, {}", sum, lhs.type, rhs.type, tile_type, in_cluster ? parts : 1, lhs.value, rhs.value);
+    } else {
+      out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
+                         translator_.name(op_.operands[1]));
+    }
     std::string range = format("0, {}", depth_), last = body;
     if (parts > 1) {
       out.text += format("  const int begin = min({0}, part * {1}), end = min({0}, begin + {1});\n", depth_, each);
@@ -132,9 +141,8 @@ class ContractionEmitter {
       last = format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
                     "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
     }
-    out.text += format("  contract_fma<{}_problem::Problem, {}, {}>(problem, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
-                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
-                       identifier, tile_type, in_cluster ? parts : 1, range, sum, lanes_, rows_, columns_, last);
+    out.text += format("  {}, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
+                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n", call, range, sum, lanes_, rows_, columns_, last);
     out.entries.push_back({.name = identifier, .shape = {.grid = {static_cast<unsigned>(blocks * parts)}, .block = {256}}});
     if (in_cluster) out.entries.back().shape.cluster = {static_cast<unsigned>(parts)};
     if (is_combined) add_combination(out, list, before, body, sum, parts);
@@ -177,29 +185,29 @@ class ContractionEmitter {
     std::string out;
     std::int64_t inner = 1;
     for (std::size_t k = extents.size(); k-- > 0; inner *= extents[k]) {
-      if (strides[k] != 0) out += format(" + std::int64_t(batch / {} % {}) * {}", inner, extents[k], strides[k]);
+      if (strides[k] != 0) out += format(" + std::int64_t(batch_ / {} % {}) * {}", inner, extents[k], strides[k]);
     }
     return out;
   }
 
-  std::string contraction(const std::string& sum) {
+  void read_sizes() {
     const ir::Attributes& a = op_.attributes;
     for (std::int64_t extent : a.integers("batch")) batches_ *= extent;
     rows_ = a.integer("rows"), columns_ = a.integer("columns"), depth_ = a.integer("depth");
-    const std::int64_t lhs_row = a.integer("lhs_row"), lhs_depth = a.integer("lhs_depth");
-    const std::int64_t rhs_depth = a.integer("rhs_depth"), rhs_column = a.integer("rhs_column");
-    std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, a.integer("depth"));
-    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = false;\n", lhs_depth == 1 && lhs_row != 1,
-                  rhs_depth == 1 && rhs_column != 1);
-    out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n", cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])));
-    out += format("  Problem(const {}* x, const {}* y, int batch)\n      : lhs_buffer(x{}), rhs_buffer(y{}) {{}}\n",
-                  cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1])),
-                  batch_offset(a.integers("batch"), a.integers("lhs_batch")), batch_offset(a.integers("batch"), a.integers("rhs_batch")));
-    out += format("  Sum lhs(int row, int k) const {{\n    return row < {} ? Sum(lhs_buffer[std::int64_t(row) * {} + std::int64_t(k) * {}]) : Sum(0);\n  }}\n",
-                  rows_, lhs_row, lhs_depth);
-    out += format("  Sum rhs(int k, int column) const {{\n    return column < {} ? Sum(rhs_buffer[std::int64_t(k) * {} + std::int64_t(column) * {}]) : Sum(0);\n  }}\n}};\n",
-                  columns_, rhs_depth, rhs_column);
-    return out;
+  }
+
+  // The type of a factor, and the factor of batch `batch_`.
+  struct FactorText {
+    std::string type, value;
+  };
+  FactorText factor(std::size_t operand, std::string_view free, std::string_view depth, std::string_view batch, std::int64_t extent) {
+    const ir::Attributes& a = op_.attributes;
+    const DType type = dtype(op_.operands[operand]);
+    const std::int64_t elements = 16 / static_cast<std::int64_t>(byte_size(type));
+    bool is_aligned = a.integer(depth) % elements == 0;
+    for (std::int64_t stride : a.integers(batch)) is_aligned &= stride % elements == 0;
+    const std::string name = format("Factor<{}, {}, {}, {}, {}>", cpp_type(type), a.integer(free), a.integer(depth), extent, is_aligned);
+    return {name, format("{}{{{}{}}}", name, translator_.name(op_.operands[operand]), batch_offset(a.integers("batch"), a.integers(batch)))};
   }
 
   // A product of matrices: rows are the places of the output, n, oh and ow; depth is th, tw and c, in the order of the

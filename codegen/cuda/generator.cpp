@@ -10,6 +10,7 @@
 #include "codegen/cuda/prelude.hpp"
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
+#include "codegen/cuda/prelude_dense.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
 #include "runtime/cuda/compiler.hpp"
@@ -101,9 +102,10 @@ class CudaGenerator final : public CodeGenerator {
       CppScalarFunctions scalars;
       std::string kernels;
       for (const Piece* piece : pieces) scalars.add(piece->scalars), kernels += piece->kernel.text;
-      return format("{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
+      return format("{}{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
                     "{}{}\n}}  // namespace hyperion\n",
                     kCudaPrelude, uses(CudaKernelText::Uses::contractions) ? kCudaContractionPrelude : "",
+                    uses(CudaKernelText::Uses::contractions) ? kCudaDensePrelude : "",
                     uses(CudaKernelText::Uses::tensor_cores) ? kCudaAsyncPrelude : "", scalars.text(), kernels);
     }
   };

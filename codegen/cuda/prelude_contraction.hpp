@@ -31,15 +31,55 @@ bool is_finite(Sum x) {
   return x - x == 0;
 }
 
+// What a thread sums, and what a block's threads have summed.
+template <class Sum, class Tile>
+struct TileSums {
+  Sum at[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
+};
+template <class Sum, class Tile, int kParts>
+struct Partials {
+  alignas(16) Sum at[kParts > 1 ? Tile::kRows : 1][Tile::kColumns];
+};
+
+// `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums. With kParts > 1 that many blocks
+// of a cluster have summed parts of depth each; each finishes its share of the tile, adding up what all of them left in shared
+// memory, from the first part on. `partials` may lie where the factors were.
+template <class Tile, int kParts, class Sum, class Finish>
+void finish_tile(const TileSums<Sum, Tile>& sums, Partials<Sum, Tile, kParts>& partials, int first_row, int first_column, Finish finish) {
+  const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
+  if constexpr (kParts == 1) {
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
+      finish(sums.at[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
+    }
+  } else {
+    __syncthreads();  // the last factors have been read
+    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
+      partials.at[g * 64 + ty * 4 + r][h * 16 * Tile::kLanes + tx * Tile::kLanes + l] = sums.at[g][r][h][l];
+    }
+    cluster_barrier();
+    constexpr int kAcross = Tile::kColumns / Tile::kLanes, kVectors = Tile::kRows * kAcross, kEach = kVectors / kParts;
+    const int rank = static_cast<int>(rank_in_cluster());
+    for (int v = thread; v < kEach; v += Tile::kThreads) {
+      const int row = (rank * kEach + v) / kAcross, column = (rank * kEach + v) % kAcross * Tile::kLanes;
+      Sum total[Tile::kLanes];
+      HYP_EACH(l, Tile::kLanes) total[l] = 0;
+      HYP_EACH(part, kParts) {
+        const Sum* const from = of_block(&partials.at[row][column], part);
+        HYP_EACH(l, Tile::kLanes) total[l] = total[l] + from[l];
+      }
+      finish(total, first_row + row, first_column + column);
+    }
+    cluster_barrier();  // before that, others still read what is here
+  }
+}
+
 // Problem: Sum, kDepth, and for a block at (row, column)
 //   lhs(buffer, row, k), rhs(buffer, k, column)   the factors; zero where row or column is beyond the end, k is not
 //   kLhsAlongDepth, kRhsAlongDepth                whether neighbours in memory are neighbours in depth
 //   kHasHoles, has(row, k)                        whether elements of lhs may be missing; those are read as zero
 // A missing element adds nothing. Zero times a finite number adds nothing either; where a tile of rhs has others, missing
 // elements are left out one by one.
-// Depth runs from `begin` to `end`. `finish(sums, row, column)` is called by each thread for each of its vectors of kLanes sums.
-// With kParts > 1 that many blocks of a cluster sum parts of depth each; each finishes its share of the tile, adding up what all
-// of them left in shared memory, from the first part on.
+// Depth runs from `begin` to `end`; finish_tile says what becomes of the sums.
 template <class Problem, class Tile, int kParts, class Finish>
 void contract_fma(const Problem& problem, int first_row, int first_column, int begin, int end, Finish finish) {
   using Sum = typename Problem::Sum;
@@ -48,20 +88,17 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
     alignas(16) Sum lhs[2][Tile::kDepth][Tile::kRows + kPad];
     alignas(16) Sum rhs[2][Tile::kDepth][Tile::kColumns + kPad];
   };
-  struct Partials {
-    alignas(16) Sum at[Tile::kRows][Tile::kColumns];
-  };
   // Never both at once.
   __shared__ union Memory {
     Factors factors;
-    Partials partials;
+    Partials<Sum, Tile, kParts> partials;
   } memory;
   auto& lhs = memory.factors.lhs;
   auto& rhs = memory.factors.rhs;
   constexpr int kLhsEach = Tile::kRows * Tile::kDepth / Tile::kThreads, kRhsEach = Tile::kColumns * Tile::kDepth / Tile::kThreads;
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
-  Sum sums[Tile::kRowGroups][4][Tile::kColumnGroups][Tile::kLanes];
-  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) sums[g][r][h][l] = 0;
+  TileSums<Sum, Tile> sums;
+  HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) sums.at[g][r][h][l] = 0;
 
   // Element number i of a tile that this thread moves: neighbours in memory go to neighbouring threads.
   const auto lhs_place = [&](int i, int& k, int& row) {
@@ -116,7 +153,7 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
         const int row = g * 64 + ty * 4 + r;
         if (!problem.has(first_row + row, from + k)) continue;
         HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
-          sums[g][r][h][l] = fma(lhs[stage][k][row], rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l], sums[g][r][h][l]);
+          sums.at[g][r][h][l] = fma(lhs[stage][k][row], rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l], sums.at[g][r][h][l]);
         }
       }
     }
@@ -126,7 +163,7 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
     HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) a[g][r] = lhs[stage][k][g * 64 + ty * 4 + r];
     HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) b[h][l] = rhs[stage][k][h * 16 * Tile::kLanes + tx * Tile::kLanes + l];
     HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes)
-      sums[g][r][h][l] = fma(a[g][r], b[h][l], sums[g][r][h][l]);
+      sums.at[g][r][h][l] = fma(a[g][r], b[h][l], sums.at[g][r][h][l]);
   };
 
   if (begin < end) {
@@ -155,30 +192,7 @@ void contract_fma(const Problem& problem, int first_row, int first_column, int b
       stage ^= 1;
     }
   }
-  if constexpr (kParts == 1) {
-    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) {
-      finish(sums[g][r][h], first_row + g * 64 + ty * 4 + r, first_column + h * 16 * Tile::kLanes + tx * Tile::kLanes);
-    }
-  } else {
-    __syncthreads();  // the last factors have been read
-    HYP_EACH(g, Tile::kRowGroups) HYP_EACH(r, 4) HYP_EACH(h, Tile::kColumnGroups) HYP_EACH(l, Tile::kLanes) {
-      memory.partials.at[g * 64 + ty * 4 + r][h * 16 * Tile::kLanes + tx * Tile::kLanes + l] = sums[g][r][h][l];
-    }
-    cluster_barrier();
-    constexpr int kAcross = Tile::kColumns / Tile::kLanes, kVectors = Tile::kRows * kAcross, kEach = kVectors / kParts;
-    const int rank = static_cast<int>(rank_in_cluster());
-    for (int v = thread; v < kEach; v += Tile::kThreads) {
-      const int row = (rank * kEach + v) / kAcross, column = (rank * kEach + v) % kAcross * Tile::kLanes;
-      Sum total[Tile::kLanes];
-      HYP_EACH(l, Tile::kLanes) total[l] = 0;
-      HYP_EACH(part, kParts) {
-        const Sum* const from = of_block(&memory.partials.at[row][column], part);
-        HYP_EACH(l, Tile::kLanes) total[l] = total[l] + from[l];
-      }
-      finish(total, first_row + row, first_column + column);
-    }
-    cluster_barrier();  // before that, others still read what is here
-  }
+  finish_tile<Tile, kParts>(sums, memory.partials, first_row, first_column, finish);
 }
 )prelude";
 
