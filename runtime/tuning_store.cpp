@@ -144,10 +144,17 @@ int make_table(sqlite3* database) {
   return sqlite3_exec(database, all.c_str(), nullptr, nullptr, nullptr);
 }
 
-// A file that SQLite may open at all: it would wait for a pipe, and follow a link to what is not ours.
+// Not a pipe, which SQLite would wait for, nor a link to what is not ours.
 bool is_ordinary_or_absent(const std::string& path) {
   struct stat info = {};
   return lstat(path.c_str(), &info) != 0 || (S_ISREG(info.st_mode) && info.st_uid == geteuid());
+}
+
+// SQLite reads the part of a page that is missing as zeros, and takes less than a page for a file just begun.
+bool ends_within_a_page(const std::string& path) {
+  constexpr std::int64_t kSmallestPage = 512;
+  struct stat info = {};
+  return lstat(path.c_str(), &info) == 0 && info.st_size % kSmallestPage != 0;
 }
 
 // Its journal goes along: SQLite would apply it to the next file of that name.
@@ -204,7 +211,9 @@ StatusOr<> TuningStore::open() {
   for (const bool is_last : {false, true}) {
     int result = SQLITE_OK;
     Contents contents = Contents::foreign;
-    if (is_ordinary_or_absent(path())) {
+    if (is_ordinary_or_absent(path()) && ends_within_a_page(path())) {
+      contents = Contents::torn;
+    } else if (is_ordinary_or_absent(path())) {
       constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX;
       result = sqlite3_open_v2(path().c_str(), &database_, kFlags, nullptr);
       if (result == SQLITE_OK) {

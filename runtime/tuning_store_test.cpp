@@ -162,7 +162,6 @@ TEST(TuningStore, DamageIsSetAsideOrHarmless) {
   }
   const std::string sound = bytes_of(file_of(folder));
   ASSERT_GT(sound.size(), 8192u);
-  int set_aside = 0;
   const auto expect_usable = [&](const std::string& bytes, const std::string& what) {
     std::filesystem::remove(file_of(folder) + ".set-aside");
     replace_file(folder, bytes);
@@ -170,14 +169,15 @@ TEST(TuningStore, DamageIsSetAsideOrHarmless) {
     for (int number = 1; number <= kRecords; ++number) store.has(number);
     ASSERT_TRUE(store.put(1000)) << what;
     EXPECT_TRUE(store.has(1000)) << what;
-    set_aside += file_exists(file_of(folder) + ".set-aside");
+    const bool was_set_aside = file_exists(file_of(folder) + ".set-aside");
+    if (what == "cut") {
+      EXPECT_TRUE(was_set_aside) << bytes.size() << " of " << sound.size() << " bytes";
+    }
   };
   ::testing::internal::CaptureStderr();
-  int cuts = 0;
-  for (std::size_t size = sound.size() - 1; size > 600; size -= 600, ++cuts) expect_usable(sound.substr(0, size), "cut");
-  EXPECT_EQ(set_aside, cuts);
+  for (std::size_t size = sound.size() - 1; size > 1500; size -= 1500) expect_usable(sound.substr(0, size), "cut");
   std::mt19937 random(11);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 30; ++round) {
     std::string flipped = sound;
     const std::size_t at = random() % flipped.size();
     flipped[at] = static_cast<char>(flipped[at] ^ (1 << random() % 8));
@@ -331,10 +331,12 @@ TEST(TuningStore, AKilledWriterLosesNothingThatWasPut) {
       }
     }
     close(ends[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(2000 + random() % 20000));
+    // In the middle of whatever follows a few records: of the first, the file is made too.
+    int number = 0, last = next - 1;
+    for (unsigned reports = random() % 4; reports > 0 && read(ends[0], &number, sizeof number) == sizeof number; --reports) last = number;
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
     kill(pid, SIGKILL);
     ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
-    int number = 0, last = next - 1;
     while (read(ends[0], &number, sizeof number) == sizeof number) last = number;
     close(ends[0]);
     Store store(folder);
