@@ -7,6 +7,7 @@
 #include "codegen/cuda/prelude.hpp"
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
+#include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
 #include "runtime/cuda/compiler.hpp"
@@ -24,7 +25,7 @@ runtime::cuda::Compiler& compiler() {
 
 class CudaGenerator final : public CodeGenerator {
  public:
-  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)) {
+  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)), schedules_(options_.schedules == nullptr ? own_schedules_ : *options_.schedules) {
     target_.tf32 |= options_.fast;
   }
 
@@ -35,7 +36,7 @@ class CudaGenerator final : public CodeGenerator {
   StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
     if (programs_.empty() || (!options_.is_whole && programs_.back().kernels.size() > kProgramCharacters)) programs_.emplace_back();
     Program& program = programs_.back();
-    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars));
+    HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars, schedules_));
     program.kernels += emitted.text;
     program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
     program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;
@@ -95,6 +96,8 @@ class CudaGenerator final : public CodeGenerator {
 
   CudaTarget target_;
   GeneratorOptions options_;
+  ScheduleTable own_schedules_;  // what ships, where nobody brings a table
+  ScheduleTable& schedules_;
   std::vector<Program> programs_;
 };
 
