@@ -65,7 +65,7 @@ void clear_cache() {
     throw Error(Code::failed_precondition, "the cache is off: " + cache.disabled_because());
   }
   print(format("removed {} entries\n", cache.clear()));
-  print(format("removed {} measurements of schedules\n", open_tuning_store()->forget()));
+  print(format("removed {} measurements\n", open_tuning_store()->forget()));
 }
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }
