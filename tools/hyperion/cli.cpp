@@ -119,11 +119,13 @@ void add_tune(CLI::App& tool, TuneCommandOptions& options) {
   app.add_flag("--again", options.again, "measure also what was measured before");
   app.add_flag("--all", options.shows_all, "print every schedule's time");
   app.add_option("--device", options.device)->capture_default_str();
-  CLI::Option_group& instead = *app.add_option_group("Instead of measuring");
-  instead.require_option(0, 1);
-  instead.add_flag("--list", options.lists, "what was measured, as a table");
-  instead.add_flag("--forget", options.forgets, "remove what was measured");
-  instead.add_option("--export", options.export_path, "write the fastest schedules as source, to ship (codegen/cuda/schedules.def)");
+  const char* const kInstead = "Instead of measuring";
+  CLI::Option* list = app.add_flag("--list", options.lists, "what was measured, as a table")->group(kInstead);
+  CLI::Option* forget = app.add_flag("--forget", options.forgets, "remove what was measured")->group(kInstead)->excludes(list);
+  app.add_option("--export", options.export_path, "write the fastest schedules as source, to ship (codegen/cuda/schedules.def)")
+      ->group(kInstead)
+      ->excludes(list)
+      ->excludes(forget);
   app.callback([&options] { tune(options); });
 }
 

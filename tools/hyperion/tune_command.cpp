@@ -25,10 +25,9 @@ std::vector<TuneProblem> problems_of_model(const TuneCommandOptions& options, co
   return problems;
 }
 
-// All that the command line names, in its order.
-std::vector<TuneProblem> problems_of(const TuneCommandOptions& options, const codegen::CudaTarget& target) {
+// Those that the command line spells out, in its order.
+std::vector<TuneProblem> named_problems(const TuneCommandOptions& options) {
   std::vector<TuneProblem> problems;
-  const auto append = [&](std::vector<TuneProblem> more) { std::ranges::move(more, std::back_inserter(problems)); };
   std::vector<std::string> shapes = options.shapes;
   if (shapes.empty() && options.shape_file.empty() && options.model.empty()) shapes = {"4096"};
   for (const std::string& shape : shapes) {
@@ -36,15 +35,15 @@ std::vector<TuneProblem> problems_of(const TuneCommandOptions& options, const co
       problems.push_back({.subject = codegen::product_subject(parse_problem(options.dtype, layout, shape)), .peer_seconds = {}});
     }
   }
-  if (!options.shape_file.empty()) {
-    const std::vector<std::byte> bytes = value_or_throw(read_file(options.shape_file));
-    append(parse_problems({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, options.shape_file));
-  }
-  if (!options.model.empty()) append(problems_of_model(options, target));
+  if (options.shape_file.empty()) return problems;
+  const std::vector<std::byte> bytes = value_or_throw(read_file(options.shape_file));
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::ranges::move(parse_problems(text, options.shape_file), std::back_inserter(problems));
   return problems;
 }
 
 void measure(const TuneCommandOptions& options, runtime::TuningStore& store) {
+  std::vector<TuneProblem> problems = named_problems(options);
   const codegen::RunSite site = value_or_throw(codegen::RunSite::open(options.device));
   const codegen::Target found = value_or_throw(codegen::target_of(site.device));
   if (!std::holds_alternative<codegen::CudaTarget>(found)) {
@@ -52,10 +51,11 @@ void measure(const TuneCommandOptions& options, runtime::TuningStore& store) {
   }
   codegen::CudaTarget target = std::get<codegen::CudaTarget>(found);
   target.tf32 = true;  // f32 reaches the tensor cores no other way
+  if (!options.model.empty()) std::ranges::move(problems_of_model(options, target), std::back_inserter(problems));
   const auto make_timer = [&](const codegen::TuneSubject& subject) {
     return codegen::device_timer(subject, target, site, options.seconds);
   };
-  run_tuning(problems_of(options, target),
+  run_tuning(problems,
              {.target = target,
               .make_timer = make_timer,
               .store = store,

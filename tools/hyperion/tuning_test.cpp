@@ -205,6 +205,9 @@ TEST(TuneCommand, MistakesAreSaidBeforeAnythingIsMeasured) {
   const Outcome cpu = run(folder, {"tune", "--device", "cpu"});
   EXPECT_EQ(cpu.exit_code, 1);
   EXPECT_NE(cpu.err.find("cpu has nothing to tune"), std::string::npos) << cpu.err;
+  const Outcome shape = run(folder, {"tune", "4096x12y"});
+  EXPECT_EQ(shape.exit_code, 1);
+  EXPECT_NE(shape.err.find("'bf16 NN 4096x12y' is no product"), std::string::npos) << shape.err;
   const Outcome help = run(folder, {"tune", "--help"});
   EXPECT_EQ(help.exit_code, 0);
   for (const char* word : {"--shapes", "--budget", "--model", "--list", "--forget", "--export", "Nothing is ever measured unless"}) {
