@@ -20,8 +20,8 @@
 namespace hyperion::runtime {
 namespace {
 
-constexpr int kApplication = 0x48595054;  // "HYPT": says whose file it is
-constexpr int kFormat = 1;                // of the table; another number is another's file
+constexpr int kApplication = 0x48595054;     // "HYPT": says whose file it is
+constexpr int kFormat = 1;                   // of the table; another number is another's file
 constexpr int kPatienceMilliseconds = 5000;  // for other processes' transactions, which take a few
 
 constexpr const char* kMakeTable =
@@ -36,7 +36,8 @@ constexpr const char* kMakeTable =
 // Held while a file is looked at, set aside or made, so that of several processes one does it.
 class FolderLock {
  public:
-  explicit FolderLock(const std::string& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  explicit FolderLock(const std::string& path)
+      : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
     if (file_ >= 0) flock(file_, LOCK_EX);
   }
   ~FolderLock() {
@@ -52,20 +53,25 @@ class FolderLock {
 // The first failure stays: later calls do nothing.
 class Statement {
  public:
-  Statement(sqlite3* database, const char* sql) { result_ = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr); }
+  Statement(sqlite3* database, const char* sql) {
+    result_ = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
+  }
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
   Statement& bind(const std::string& text) {
-    return bound(sqlite3_bind_text(statement_, ++bound_, text.c_str(), static_cast<int>(text.size()), SQLITE_TRANSIENT));
+    return bound(
+        sqlite3_bind_text(statement_, ++bound_, text.c_str(), static_cast<int>(text.size()), SQLITE_TRANSIENT));
   }
   Statement& bind(std::int64_t number) { return bound(sqlite3_bind_int64(statement_, ++bound_, number)); }
   Statement& bind(double number) { return bound(sqlite3_bind_double(statement_, ++bound_, number)); }
   Statement& bind(const std::optional<double>& number) {
     return number ? bind(*number) : bound(sqlite3_bind_null(statement_, ++bound_));
   }
-  Statement& bind(const TuningProblem& p) { return bind(p.op).bind(p.dtypes).bind(p.layouts).bind(p.shape).bind(p.epilogue); }
+  Statement& bind(const TuningProblem& p) {
+    return bind(p.op).bind(p.dtypes).bind(p.layouts).bind(p.shape).bind(p.epilogue);
+  }
   Statement& bind(const TuningMachine& m) {
     return bind(m.device).bind(std::int64_t{m.multiprocessors}).bind(std::int64_t{m.driver});
   }
@@ -77,7 +83,8 @@ class Statement {
   }
   std::string text(int column) const {
     const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return bytes == nullptr ? std::string()
+                            : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
   double real(int column) const { return sqlite3_column_double(statement_, column); }
@@ -85,7 +92,8 @@ class Statement {
     return sqlite3_column_type(statement_, column) == SQLITE_NULL ? std::nullopt : std::optional(real(column));
   }
   TuningRecord record(int first) const {
-    return {text(first), real(first + 1), real(first + 2), integer(first + 3), optional_real(first + 4), integer(first + 5)};
+    return {text(first),        real(first + 1),          real(first + 2),
+            integer(first + 3), optional_real(first + 4), integer(first + 5)};
   }
 
   // SQLITE_DONE: all rows were read.
@@ -139,8 +147,8 @@ Contents contents_of(sqlite3* database, int& result) {
 }
 
 int make_table(sqlite3* database) {
-  const std::string all = format("BEGIN IMMEDIATE; {}; PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;", kMakeTable,
-                                 kApplication, kFormat);
+  const std::string all = format("BEGIN IMMEDIATE; {}; PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+                                 kMakeTable, kApplication, kFormat);
   return sqlite3_exec(database, all.c_str(), nullptr, nullptr, nullptr);
 }
 
@@ -187,7 +195,8 @@ std::optional<TuningProblem> TuningProblem::parse(std::string_view text) {
 }
 
 std::string TuningMachine::text() const {
-  return format("{}, {} multiprocessors, driver for CUDA {}.{}", device, multiprocessors, driver / 1000, driver % 1000 / 10);
+  return format("{}, {} multiprocessors, driver for CUDA {}.{}", device, multiprocessors, driver / 1000,
+                driver % 1000 / 10);
 }
 
 TuningStore::TuningStore(TuningStoreOptions options) : options_(std::move(options)) {
@@ -205,7 +214,8 @@ void TuningStore::warn(const std::string& text) {
 }
 
 StatusOr<> TuningStore::open() {
-  if (const std::string why = unusable_cache_folder(options_.folder); !why.empty()) return error_status(Code::failed_precondition, why);
+  if (const std::string why = unusable_cache_folder(options_.folder); !why.empty())
+    return error_status(Code::failed_precondition, why);
   const FolderLock lock(options_.folder + "/tuning.lock");
   // Twice: a file that is set aside leaves room for a new one.
   for (const bool is_last : {false, true}) {
@@ -226,7 +236,8 @@ StatusOr<> TuningStore::open() {
     }
     if (contents == Contents::nothing || contents == Contents::ours) {
       // FULL: committed is on the disk, not only with the system. A measurement takes a hundred times as long.
-      result = sqlite3_exec(database_, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", nullptr, nullptr, nullptr);
+      result =
+          sqlite3_exec(database_, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", nullptr, nullptr, nullptr);
       if (result == SQLITE_OK && contents == Contents::nothing) result = make_table(database_);
       if (result == SQLITE_OK) return {};
       if (is_damage(result)) contents = Contents::torn;
@@ -243,7 +254,8 @@ StatusOr<> TuningStore::open() {
   std::unreachable();
 }
 
-// `work` gives SQLite's result. Damage that shows only now is as good as found on opening: one more try, with what is there then.
+// `work` gives SQLite's result. Damage that shows only now is as good as found on opening: one more try, with what is
+// there then.
 template <class Work>
 bool TuningStore::with_database(bool makes_it, Work work) {
   std::lock_guard lock(mutex_);
@@ -294,9 +306,16 @@ std::optional<TuningRecord> TuningStore::best(const TuningProblem& problem, cons
 bool TuningStore::put(const TuningProblem& problem, const TuningMachine& machine, const TuningRecord& record) {
   return with_database(true, [&](sqlite3* database) {
     Statement insert(database,
-                     "INSERT OR REPLACE INTO measurement(op, dtypes, layouts, shape, epilogue, device, multiprocessors, driver, version,"
-                     " schedule, seconds, spread, runs, peer_seconds, measured_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    insert.bind(problem).bind(machine).bind(options_.version).bind(record.schedule).bind(record.seconds).bind(record.spread);
+                     "INSERT OR REPLACE INTO measurement(op, dtypes, layouts, shape, epilogue, device, "
+                     "multiprocessors, driver, version,"
+                     " schedule, seconds, spread, runs, peer_seconds, measured_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                     "?, ?, ?, ?, ?, ?)");
+    insert.bind(problem)
+        .bind(machine)
+        .bind(options_.version)
+        .bind(record.schedule)
+        .bind(record.seconds)
+        .bind(record.spread);
     insert.bind(record.runs).bind(record.peer_seconds).bind(record.measured_at);
     insert.next();
     return insert.result();
@@ -309,16 +328,18 @@ std::vector<TuningEntry> TuningStore::list() {
     entries.clear();
     // Beside min(), SQLite takes the other columns from the row that has it.
     Statement select(database,
-                     "SELECT op, dtypes, layouts, shape, epilogue, device, multiprocessors, driver, schedule, min(seconds), spread, runs,"
+                     "SELECT op, dtypes, layouts, shape, epilogue, device, multiprocessors, driver, schedule, "
+                     "min(seconds), spread, runs,"
                      " peer_seconds, measured_at, count(*) FROM measurement WHERE version = ?"
                      " GROUP BY device, multiprocessors, driver, op, dtypes, layouts, shape, epilogue"
                      " ORDER BY device, multiprocessors, driver, op, dtypes, layouts, shape, epilogue");
     select.bind(options_.version);
     while (select.next()) {
-      entries.push_back({.problem = {select.text(0), select.text(1), select.text(2), select.text(3), select.text(4)},
-                         .machine = {select.text(5), static_cast<int>(select.integer(6)), static_cast<int>(select.integer(7))},
-                         .best = select.record(8),
-                         .schedules = select.integer(14)});
+      entries.push_back(
+          {.problem = {select.text(0), select.text(1), select.text(2), select.text(3), select.text(4)},
+           .machine = {select.text(5), static_cast<int>(select.integer(6)), static_cast<int>(select.integer(7))},
+           .best = select.record(8),
+           .schedules = select.integer(14)});
     }
     return select.result();
   });

@@ -2,13 +2,13 @@
 //
 //   <folder>/tuning.sqlite    table measurement: one row for each schedule of each problem on each machine
 //
-// A row is written as soon as its schedule was measured, in a transaction of its own: a process that is killed loses what
-// it was measuring, and nothing else. Processes may share the file. Rows of another version of the compiler are kept for
-// it and not used: a schedule's time says nothing about code that is printed differently.
+// A row is written as soon as its schedule was measured, in a transaction of its own: a process that is killed loses
+// what it was measuring, and nothing else. Processes may share the file. Rows of another version of the compiler are
+// kept for it and not used: a schedule's time says nothing about code that is printed differently.
 //
-// What stands in the file is a hint, not trusted: whoever reads a schedule checks that it fits its problem. A file that is
-// torn, or not one of ours, is renamed to tuning.sqlite.set-aside with one warning, and a new one is begun. Nothing here
-// makes anything fail: a store that cannot be used is empty.
+// What stands in the file is a hint, not trusted: whoever reads a schedule checks that it fits its problem. A file that
+// is torn, or not one of ours, is renamed to tuning.sqlite.set-aside with one warning, and a new one is begun. Nothing
+// here makes anything fail: a store that cannot be used is empty.
 //
 // Looking something up makes no file. Thread safety: all functions. A child of fork() opens its own.
 #pragma once

@@ -24,7 +24,8 @@ using testing_support::TempFolder;
 const TuningMachine kMachine{.device = "NVIDIA H200", .multiprocessors = 132, .driver = 13000};
 
 TuningProblem problem(int number) {
-  return {.op = "contract", .dtypes = "bf16", .layouts = "NT", .shape = std::to_string(number) + "x64x64", .epilogue = {}};
+  return {
+      .op = "contract", .dtypes = "bf16", .layouts = "NT", .shape = std::to_string(number) + "x64x64", .epilogue = {}};
 }
 // Everything follows from the number, so any reader can tell whether it got the right one.
 TuningRecord record(int number) {
@@ -112,7 +113,8 @@ TEST(TuningStore, OtherProblemsMachinesAndVersionsAreOthers) {
   others[5].second.device = "NVIDIA H100";
   others[6].second.multiprocessors = 114;
   others[7].second.driver = 12080;
-  for (const auto& [problem, machine] : others) EXPECT_FALSE(store.best(problem, machine)) << problem.text() << machine.text();
+  for (const auto& [problem, machine] : others)
+    EXPECT_FALSE(store.best(problem, machine)) << problem.text() << machine.text();
 
   Store newer(folder, "build 2");
   EXPECT_FALSE(newer.has(1));
@@ -133,7 +135,8 @@ TEST(TuningStore, ProblemsAreReadAsTheyAreWritten) {
   EXPECT_EQ(TuningProblem::parse(p.text()), p);
   p.epilogue = "vector+add";
   EXPECT_EQ(TuningProblem::parse(p.text()), p);
-  for (const char* bad : {"", "contract", "contract bf16 NT", "contract bf16 NT 1x1x1 relu more", "contract  NT 1x1x1", " a b c d"}) {
+  for (const char* bad :
+       {"", "contract", "contract bf16 NT", "contract bf16 NT 1x1x1 relu more", "contract  NT 1x1x1", " a b c d"}) {
     EXPECT_FALSE(TuningProblem::parse(bad)) << bad;
   }
 }
@@ -333,7 +336,9 @@ TEST(TuningStore, AKilledWriterLosesNothingThatWasPut) {
     close(ends[1]);
     // In the middle of whatever follows a few records: of the first, the file is made too.
     int number = 0, last = next - 1;
-    for (unsigned reports = random() % 4; reports > 0 && read(ends[0], &number, sizeof number) == sizeof number; --reports) last = number;
+    for (unsigned reports = random() % 4; reports > 0 && read(ends[0], &number, sizeof number) == sizeof number;
+         --reports)
+      last = number;
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
     kill(pid, SIGKILL);
     ASSERT_EQ(waitpid(pid, nullptr, 0), pid);

@@ -38,7 +38,8 @@ std::vector<TensorSchedule> all_schedules(const TensorProblem& problem, const Cu
   return all;
 }
 
-std::optional<TensorSchedule> read_schedule(std::string_view text, const TensorProblem& problem, const CudaTarget& target) {
+std::optional<TensorSchedule> read_schedule(std::string_view text, const TensorProblem& problem,
+                                            const CudaTarget& target) {
   for (const TensorSchedule& schedule : all_schedules(problem, target)) {
     if (schedule.text() == text) return schedule;
   }
@@ -86,8 +87,11 @@ ChosenSchedule ScheduleTable::choose(const TensorProblem& problem, const CudaTar
   for (const runtime::TuningProblem& one : names) {
     const std::string text = one.text();
     for (const ShippedSchedule& shipped : shipped_) {
-      if (shipped.device != target.device || shipped.multiprocessors != target.multiprocessors || shipped.problem != text) continue;
-      if (const auto schedule = read_schedule(shipped.schedule, problem, target)) return {*schedule, ScheduleOrigin::shipped};
+      if (shipped.device != target.device || shipped.multiprocessors != target.multiprocessors ||
+          shipped.problem != text)
+        continue;
+      if (const auto schedule = read_schedule(shipped.schedule, problem, target))
+        return {*schedule, ScheduleOrigin::shipped};
     }
   }
   const std::vector<TensorSchedule> schedules = tensor_schedules(problem, target);

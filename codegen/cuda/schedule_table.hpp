@@ -5,11 +5,11 @@
 //   shipped    the fastest that was measured on such a machine when Hyperion was made (schedules.def)
 //   model      what tensor_schedules() expects to be fastest
 //
-// Measured times of a problem with another epilogue are used where its own was not measured: of the plain product, whose
-// main loop is the same. Nothing is ever measured here.
+// Measured times of a problem with another epilogue are used where its own was not measured: of the plain product,
+// whose main loop is the same. Nothing is ever measured here.
 //
-// A schedule that was read from somewhere is used only if it is one of those that we print for the problem. So a damaged
-// record can cost time, never a result.
+// A schedule that was read from somewhere is used only if it is one of those that we print for the problem. So a
+// damaged record can cost time, never a result.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,8 @@ namespace hyperion::codegen {
 // All that fit, the one that the model expects to be fastest first, then the same with other walks over the tiles.
 std::vector<TensorSchedule> all_schedules(const TensorProblem& problem, const CudaTarget& target);
 // The one of them whose text() it is: the only way from text to a schedule.
-std::optional<TensorSchedule> read_schedule(std::string_view text, const TensorProblem& problem, const CudaTarget& target);
+std::optional<TensorSchedule> read_schedule(std::string_view text, const TensorProblem& problem,
+                                            const CudaTarget& target);
 
 // A line of schedules.def.
 struct ShippedSchedule {
@@ -60,7 +61,8 @@ class ScheduleTable {
   // REQUIRES: fits_tensor_cores(problem, target).
   ChosenSchedule choose(const TensorProblem& problem, const CudaTarget& target);
 
-  // What the store says of a class, "" if nothing: all that choose() may answer differently to, from one time to the next.
+  // What the store says of a class, "" if nothing: all that choose() may answer differently to, from one time to the
+  // next.
   std::string record_of(const runtime::TuningProblem& name, const CudaTarget& target) const;
   // What choose() was asked, and the record that it found; each once, in order.
   struct Asked {

@@ -26,8 +26,9 @@ std::shared_ptr<runtime::TuningStore> open_store(const TempFolder& folder) {
 }
 
 void put(runtime::TuningStore& store, const TensorProblem& problem, const std::string& schedule, double seconds) {
-  ASSERT_TRUE(store.put(problem_class(problem), machine_of(h200()),
-                        {.schedule = schedule, .seconds = seconds, .spread = 0, .runs = 1, .peer_seconds = {}, .measured_at = 1}));
+  ASSERT_TRUE(store.put(
+      problem_class(problem), machine_of(h200()),
+      {.schedule = schedule, .seconds = seconds, .spread = 0, .runs = 1, .peer_seconds = {}, .measured_at = 1}));
 }
 
 TEST(ScheduleTable, WhatIsPrintedIsReadBack) {
@@ -40,7 +41,8 @@ TEST(ScheduleTable, WhatIsPrintedIsReadBack) {
       EXPECT_EQ(read_schedule(schedule.text(), problem, h200()), schedule);
       texts.insert(schedule.text());
     }
-    for (const char* bad : {"", "128x256", "128x256, 4 stages, cluster 2, together, group 7", "4096x4096, 4 stages, cluster 1, together, group 8"}) {
+    for (const char* bad : {"", "128x256", "128x256, 4 stages, cluster 2, together, group 7",
+                            "4096x4096, 4 stages, cluster 1, together, group 8"}) {
       EXPECT_FALSE(read_schedule(bad, problem, h200())) << bad;
     }
   }
@@ -49,7 +51,8 @@ TEST(ScheduleTable, WhatIsPrintedIsReadBack) {
 
 // A schedule of one layout may be none of another: it is not taken over.
 TEST(ScheduleTable, SchedulesThatDoNotFitTheProblemAreNotRead) {
-  const TensorProblem few_rows = dense_problem(DType::bf16, "NT", 64, 4096, 4096), many = dense_problem(DType::bf16, "NT", 4096, 4096, 4096);
+  const TensorProblem few_rows = dense_problem(DType::bf16, "NT", 64, 4096, 4096),
+                      many = dense_problem(DType::bf16, "NT", 4096, 4096, 4096);
   const TensorSchedule clustered = tensor_schedules(many, h200()).front();
   ASSERT_EQ(clustered.cluster, 2);
   EXPECT_FALSE(read_schedule(clustered.text(), few_rows, h200()));
@@ -64,14 +67,16 @@ TEST(ScheduleTable, ProblemsOfOneClassAreCutIntoTheSameTiles) {
   EXPECT_EQ(name(4032, 1024, 768), "contract bf16 NT 4032x1024x768");
   EXPECT_EQ(name(1, 1, 8, 12), "contract bf16 NT 12x64x64x64");
   EXPECT_EQ(problem_class(dense_problem(DType::bf16, "NT", 64, 64, 63)).text(), "contract bf16 nt 64x64x64");
-  for (const char* text : {"contract bf16 NT 4096x1024x768", "contract f16 TN 12x64x64x64", "contract bf16 nT 64x64x64 vector+relu"}) {
+  for (const char* text :
+       {"contract bf16 NT 4096x1024x768", "contract f16 TN 12x64x64x64", "contract bf16 nT 64x64x64 vector+relu"}) {
     const auto problem = problem_of(*runtime::TuningProblem::parse(text));
     ASSERT_TRUE(problem) << text;
     EXPECT_EQ(problem_class(*problem).text(), text);
   }
-  for (const char* text : {"convolve bf16 NT 64x64x64", "contract b16 NT 64x64x64", "contract bf16 NTN 64x64x64", "contract bf16 NX 64x64x64",
-                           "contract bf16 NT 64x64", "contract bf16 NT 64x64x0", "contract bf16 NT 64x64x64x64x64", "contract bf16 NT 64x64x",
-                           "contract bf16 NT 64x64x99999999999"}) {
+  for (const char* text :
+       {"convolve bf16 NT 64x64x64", "contract b16 NT 64x64x64", "contract bf16 NTN 64x64x64",
+        "contract bf16 NX 64x64x64", "contract bf16 NT 64x64", "contract bf16 NT 64x64x0",
+        "contract bf16 NT 64x64x64x64x64", "contract bf16 NT 64x64x", "contract bf16 NT 64x64x99999999999"}) {
     EXPECT_FALSE(problem_of(*runtime::TuningProblem::parse(text))) << text;
   }
 }
@@ -90,7 +95,8 @@ TEST(ScheduleTable, EveryShippedScheduleIsOneOfItsProblem) {
     ASSERT_TRUE(fits_tensor_cores(*problem, target)) << shipped.problem;
     const auto schedule = read_schedule(shipped.schedule, *problem, target);
     ASSERT_TRUE(schedule) << shipped.problem << ": " << shipped.schedule;
-    EXPECT_EQ(verify(tensor_program(*problem, *schedule), target.block_shared_bytes), std::vector<std::string>{}) << shipped.problem;
+    EXPECT_EQ(verify(tensor_program(*problem, *schedule), target.block_shared_bytes), std::vector<std::string>{})
+        << shipped.problem;
     EXPECT_EQ(ScheduleTable().choose(*problem, target).origin, ScheduleOrigin::shipped);
     EXPECT_TRUE(seen.insert({shipped.device, shipped.problem}).second) << shipped.problem << " stands there twice";
   }

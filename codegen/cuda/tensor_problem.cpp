@@ -36,15 +36,17 @@ std::vector<std::int64_t> parse_sizes(std::string_view text) {
 
 }  // namespace
 
-TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t rows, std::int64_t columns, std::int64_t depth,
-                            std::int64_t batches) {
+TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t rows, std::int64_t columns,
+                            std::int64_t depth, std::int64_t batches) {
   const bool lhs = std::toupper(layout[0]) == 'N', rhs = std::toupper(layout[1]) == 'T';
   TensorProblem out{.dtype = dtype, .batches = batches, .rows = rows, .columns = columns, .depth = depth};
   const auto line = [](std::int64_t size, char name) { return size + (std::islower(name) != 0 ? 1 : 0); };
   const std::int64_t lhs_line = line(lhs ? depth : rows, layout[0]), rhs_line = line(rhs ? depth : columns, layout[1]);
   const std::int64_t lhs_batch = lhs_line * (lhs ? rows : depth), rhs_batch = rhs_line * (rhs ? columns : depth);
-  out.lhs = {.buffer = 0, .free = lhs ? lhs_line : 1, .depth = lhs ? 1 : lhs_line, .batch = batches > 1 ? lhs_batch : 0};
-  out.rhs = {.buffer = 1, .free = rhs ? rhs_line : 1, .depth = rhs ? 1 : rhs_line, .batch = batches > 1 ? rhs_batch : 0};
+  out.lhs = {
+      .buffer = 0, .free = lhs ? lhs_line : 1, .depth = lhs ? 1 : lhs_line, .batch = batches > 1 ? lhs_batch : 0};
+  out.rhs = {
+      .buffer = 1, .free = rhs ? rhs_line : 1, .depth = rhs ? 1 : rhs_line, .batch = batches > 1 ? rhs_batch : 0};
   return out;
 }
 

@@ -12,7 +12,9 @@ std::string with_record(const std::string& text, const runtime::TuningProblem& n
   return format("{}\n{} = {}", text, name.text(), record);
 }
 
-std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 std::optional<runtime::Module> parse(std::span<const std::byte> bytes) {
   auto module = runtime::Module::parse(bytes);
@@ -21,8 +23,8 @@ std::optional<runtime::Module> parse(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::optional<runtime::Module> find_code(runtime::DiskCache& cache, const Hash128& program, const ScheduleTable& schedules,
-                                         const CudaTarget* target) {
+std::optional<runtime::Module> find_code(runtime::DiskCache& cache, const Hash128& program,
+                                         const ScheduleTable& schedules, const CudaTarget* target) {
   const auto entry = cache.get(program);
   if (!entry) return std::nullopt;
   std::string_view list = text_of(*entry);
@@ -40,7 +42,8 @@ std::optional<runtime::Module> find_code(runtime::DiskCache& cache, const Hash12
   return code ? parse(*code) : std::nullopt;
 }
 
-void keep_code(runtime::DiskCache& cache, const Hash128& program, const ScheduleTable& schedules, const runtime::Module& code) {
+void keep_code(runtime::DiskCache& cache, const Hash128& program, const ScheduleTable& schedules,
+               const runtime::Module& code) {
   if (schedules.asked().empty()) return cache.put(program, code.serialize());
   std::string list(kListTitle), key = program.hex();
   for (const ScheduleTable::Asked& asked : schedules.asked()) {

@@ -25,8 +25,9 @@ class CodeCache : public ::testing::Test {
 
   static TensorProblem problem(std::int64_t size) { return dense_problem(DType::bf16, "NT", size, size, size); }
   void measure(std::int64_t size, const std::string& schedule, double seconds) {
-    ASSERT_TRUE(store_->put(problem_class(problem(size)), machine_of(target_),
-                            {.schedule = schedule, .seconds = seconds, .spread = 0, .runs = 1, .peer_seconds = {}, .measured_at = 1}));
+    ASSERT_TRUE(store_->put(
+        problem_class(problem(size)), machine_of(target_),
+        {.schedule = schedule, .seconds = seconds, .spread = 0, .runs = 1, .peer_seconds = {}, .measured_at = 1}));
   }
   // As if a program with these products were compiled.
   void keep(const std::string& by, std::initializer_list<std::int64_t> sizes) {
@@ -57,7 +58,8 @@ TEST_F(CodeCache, CodeWithoutProductsLiesUnderItsProgram) {
 TEST_F(CodeCache, AMeasurementLeadsToNewCodeAndBack) {
   keep("the model", {1024, 2048});
   EXPECT_EQ(found(), "the model");
-  const std::string one = tensor_schedules(problem(2048), target_)[1].text(), two = tensor_schedules(problem(2048), target_)[2].text();
+  const std::string one = tensor_schedules(problem(2048), target_)[1].text(),
+                    two = tensor_schedules(problem(2048), target_)[2].text();
   measure(2048, one, 2e-3);
   EXPECT_EQ(found(), "nothing") << "code of an older schedule";
   keep("measured once", {1024, 2048});
@@ -77,7 +79,8 @@ TEST_F(CodeCache, AMeasurementLeadsToNewCodeAndBack) {
 }
 
 TEST_F(CodeCache, ListsThatAreNoneAreMisses) {
-  for (const std::string bad : {"products on tensor cores\nno product\n", "products on tensor cores\ncontract bf16 NT 64x64x64", ""}) {
+  for (const std::string bad :
+       {"products on tensor cores\nno product\n", "products on tensor cores\ncontract bf16 NT 64x64x64", ""}) {
     cache_.put(kProgram, std::as_bytes(std::span(bad)));
     EXPECT_EQ(found(), "nothing");
   }

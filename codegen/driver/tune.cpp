@@ -22,7 +22,9 @@ StatusOr<runtime::BufferView> random_operand(const runtime::Device& device, Type
   const std::size_t size = byte_size(type.dtype()), period = 1'000'003;
   std::vector<std::byte> bytes(type.bytes());
   const std::size_t count = bytes.size() / size;
-  for (std::size_t k = 0; k < std::min(count, period); ++k) element_from_double(type.dtype(), normal(random), bytes.data() + k * size);
+  for (std::size_t k = 0; k < std::min(count, period); ++k) {
+    element_from_double(type.dtype(), normal(random), bytes.data() + k * size);
+  }
   for (std::size_t k = period; k < count; k += period) {
     std::copy_n(bytes.data(), std::min(period, count - k) * size, bytes.data() + k * size);
   }
@@ -34,7 +36,8 @@ using OperandSets = std::vector<std::vector<runtime::BufferView>>;
 StatusOr<OperandSets> random_operands(const ir::Function& function, const runtime::Device& device) {
   std::uint64_t set_bytes = 0;
   for (const Type type : function.parameter_types()) set_bytes += type.bytes();
-  OperandSets sets(static_cast<std::size_t>(std::clamp<std::uint64_t>(kCacheBytes / std::max<std::uint64_t>(set_bytes, 1), 1, 16)));
+  OperandSets sets(
+      static_cast<std::size_t>(std::clamp<std::uint64_t>(kCacheBytes / std::max<std::uint64_t>(set_bytes, 1), 1, 16)));
   std::uint64_t seed = 0;
   for (auto& set : sets) {
     for (const Type type : function.parameter_types()) {
@@ -44,8 +47,8 @@ StatusOr<OperandSets> random_operands(const ir::Function& function, const runtim
   return sets;
 }
 
-StatusOr<Timing> measure(runtime::Executor& executor, runtime::FunctionId function, const OperandSets& sets, const runtime::Device& device,
-                         double wanted_seconds) {
+StatusOr<Timing> measure(runtime::Executor& executor, runtime::FunctionId function, const OperandSets& sets,
+                         const runtime::Device& device, double wanted_seconds) {
   constexpr std::size_t kSamples = 7;
   std::vector<runtime::BufferView> outputs;
   std::byte one;
@@ -55,12 +58,14 @@ StatusOr<Timing> measure(runtime::Executor& executor, runtime::FunctionId functi
       outputs.clear();
       HYP_TRY_VOID(executor.execute_now(function, sets[static_cast<std::size_t>(k) % sets.size()], outputs));
     }
-    HYP_TRY_VOID(device.backend().download(std::span(&one, 1), static_cast<const std::byte*>(outputs[0].buffer().data())));
+    HYP_TRY_VOID(
+        device.backend().download(std::span(&one, 1), static_cast<const std::byte*>(outputs[0].buffer().data())));
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   HYP_TRY_VOID(run(static_cast<std::int64_t>(3 * sets.size())));
   HYP_TRY(const double estimate, run(4));
-  const auto count = static_cast<std::int64_t>(std::clamp(wanted_seconds / kSamples / std::max(estimate / 4, 1e-6), 4.0, 2000.0));
+  const auto count =
+      static_cast<std::int64_t>(std::clamp(wanted_seconds / kSamples / std::max(estimate / 4, 1e-6), 4.0, 2000.0));
   std::vector<double> samples;
   for (std::size_t k = 0; k < kSamples; ++k) {
     HYP_TRY(const double seconds, run(count));
@@ -85,8 +90,10 @@ struct TimedSubject {
     ScheduleTable table;
     table.pin(subject.problem, schedule);
     const std::unique_ptr<ir::Module> copy = subject.module->clone();
-    HYP_TRY(runtime::Module compiled, compile(*copy, subject.function, {.target = target, .fast = subject.fast, .schedules = &table}));
-    HYP_TRY(const auto executor, runtime::Executor::create(*cluster, {std::make_shared<const runtime::Module>(std::move(compiled))}));
+    HYP_TRY(runtime::Module compiled,
+            compile(*copy, subject.function, {.target = target, .fast = subject.fast, .schedules = &table}));
+    HYP_TRY(const auto executor,
+            runtime::Executor::create(*cluster, {std::make_shared<const runtime::Module>(std::move(compiled))}));
     return measure(*executor, *executor->find(subject.function), operands, site.device, seconds);
   }
 };
@@ -109,25 +116,28 @@ std::unique_ptr<ir::Module> product_module(const TensorProblem& problem) {
   const ir::Value x = operand(problem.lhs, problem.rows), w = operand(problem.rhs, problem.columns);
   const std::int64_t first = problem.batches > 1 ? 1 : 0;
   const ir::Integers batch = problem.batches > 1 ? ir::Integers{0} : ir::Integers{};
-  b.return_values(std::vector{b.apply("dot", {x, w}, {{"lhs_batch", batch},
-                                                      {"rhs_batch", batch},
-                                                      {"lhs_contract", ir::Integers{problem.lhs.is_along_depth() ? first + 1 : first}},
-                                                      {"rhs_contract", ir::Integers{problem.rhs.is_along_depth() ? first + 1 : first}}})});
+  b.return_values(
+      std::vector{b.apply("dot", {x, w},
+                          {{"lhs_batch", batch},
+                           {"rhs_batch", batch},
+                           {"lhs_contract", ir::Integers{problem.lhs.is_along_depth() ? first + 1 : first}},
+                           {"rhs_contract", ir::Integers{problem.rhs.is_along_depth() ? first + 1 : first}}})});
   return module;
 }
 
 }  // namespace
 
 double TuneSubject::flops() const {
-  return 2.0 * static_cast<double>(problem.batches) * static_cast<double>(problem.rows) * static_cast<double>(problem.columns) *
-         static_cast<double>(problem.depth);
+  return 2.0 * static_cast<double>(problem.batches) * static_cast<double>(problem.rows) *
+         static_cast<double>(problem.columns) * static_cast<double>(problem.depth);
 }
 
 TuneSubject product_subject(const TensorProblem& problem) {
   return {.module = product_module(problem), .function = "product", .problem = problem};
 }
 
-StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const std::string& function, const CudaTarget& target, bool fast) {
+StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const std::string& function,
+                                               const CudaTarget& target, bool fast) {
   // The groups as they are before they become kernels; each is then compiled for itself, to hear what it asks for.
   std::unique_ptr<ir::Module> groups;
   StageListener listener{.wants_code = false};
@@ -144,7 +154,8 @@ StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const s
     alone->add(ir::clone(*group, group->name));
     ScheduleTable table;
     const std::unique_ptr<ir::Module> compiled = alone->clone();
-    HYP_TRY_VOID(compile(*compiled, group->name, {.target = target, .fast = fast, .schedules = &table}, {.wants_code = false}));
+    HYP_TRY_VOID(
+        compile(*compiled, group->name, {.target = target, .fast = fast, .schedules = &table}, {.wants_code = false}));
     if (table.asked().size() != 1) continue;
     const auto& [problem, name, record] = table.asked()[0];
     if (std::ranges::find(subjects, name, &TuneSubject::name) != subjects.end()) continue;
@@ -153,28 +164,35 @@ StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const s
   return subjects;
 }
 
-StatusOr<ScheduleTimer> device_timer(const TuneSubject& subject, const CudaTarget& target, const RunSite& site, double seconds) {
-  auto timed = std::make_shared<TimedSubject>(TimedSubject{.subject = subject, .target = target, .site = site, .seconds = seconds});
+StatusOr<ScheduleTimer> device_timer(const TuneSubject& subject, const CudaTarget& target, const RunSite& site,
+                                     double seconds) {
+  auto timed = std::make_shared<TimedSubject>(
+      TimedSubject{.subject = subject, .target = target, .site = site, .seconds = seconds});
   HYP_TRY(timed->operands, random_operands(*subject.module->find(subject.function), site.device));
   HYP_TRY(auto cluster, runtime::DeviceCluster::create(site.instance, std::span(&site.device, 1)));
   timed->cluster = std::make_shared<runtime::DeviceCluster>(std::move(cluster));
   return [timed](const TensorSchedule& schedule) { return timed->time(schedule); };
 }
 
-StatusOr<TuneResult> tune(const TuneSubject& subject, const CudaTarget& target, const ScheduleTimer& timer, runtime::TuningStore& store,
-                          const TuneOptions& options) {
+StatusOr<TuneResult> tune(const TuneSubject& subject, const CudaTarget& target, const ScheduleTimer& timer,
+                          runtime::TuningStore& store, const TuneOptions& options) {
   const TensorProblem& problem = subject.problem;
   const runtime::TuningProblem name = subject.name();
   const runtime::TuningMachine machine = machine_of(target);
   if (!fits_tensor_cores(problem, target)) {
-    return error_status(Code::invalid_argument, format("the tensor cores of this GPU have no form for {}", name.text()), target.key());
+    return error_status(Code::invalid_argument, format("the tensor cores of this GPU have no form for {}", name.text()),
+                        target.key());
   }
   std::vector<TensorSchedule> schedules = tensor_schedules(problem, target);
-  if (schedules.size() > static_cast<std::size_t>(options.candidates)) schedules.resize(static_cast<std::size_t>(options.candidates));
-  const std::size_t tile_count = schedules.size(), walks = all_schedules(problem, target).size() / tensor_schedules(problem, target).size() - 1;
+  if (schedules.size() > static_cast<std::size_t>(options.candidates))
+    schedules.resize(static_cast<std::size_t>(options.candidates));
+  const std::size_t tile_count = schedules.size(),
+                    walks = all_schedules(problem, target).size() / tensor_schedules(problem, target).size() - 1;
 
   TuneResult result;
-  const auto fastest_first = [&] { std::ranges::stable_sort(result.measured, std::less<>(), &runtime::TuningRecord::seconds); };
+  const auto fastest_first = [&] {
+    std::ranges::stable_sort(result.measured, std::less<>(), &runtime::TuningRecord::seconds);
+  };
   if (!options.again) result.measured = store.measured(name, machine);
   for (std::size_t k = 0; k < schedules.size(); ++k) {
     const std::string text = schedules[k].text();
@@ -185,9 +203,11 @@ StatusOr<TuneResult> tune(const TuneSubject& subject, const CudaTarget& target, 
         break;
       }
       HYP_TRY(const Timing time, timer(schedules[k]));
-      const runtime::TuningRecord record{text, time.seconds, time.spread, time.runs, options.peer_seconds, now_seconds()};
+      const runtime::TuningRecord record{text,      time.seconds,         time.spread,
+                                         time.runs, options.peer_seconds, now_seconds()};
       if (!store.put(name, machine, record)) {
-        return error_status(Code::unavailable, "what is measured cannot be kept", store.path(), "see the warning above; HYPERION_CACHE_DIR names another folder");
+        return error_status(Code::unavailable, "what is measured cannot be kept", store.path(),
+                            "see the warning above; HYPERION_CACHE_DIR names another folder");
       }
       result.measured.push_back(record);
       fastest_first();

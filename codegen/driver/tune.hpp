@@ -1,7 +1,7 @@
 // tune.hpp: measures the schedules of products on tensor cores, and keeps what it finds.
 //
-// The loop here knows nothing of GPUs: it is given a timer. Every time is put into the store before the next is taken, so
-// whatever ends a run, the next one goes on from there.
+// The loop here knows nothing of GPUs: it is given a timer. Every time is put into the store before the next is taken,
+// so whatever ends a run, the next one goes on from there.
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,8 @@ struct TuneSubject {
 // The product alone.
 TuneSubject product_subject(const TensorProblem& problem);
 // Those of a program, one of each class: its groups as it compiles them.
-StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const std::string& function, const CudaTarget& target, bool fast);
+StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const std::string& function,
+                                               const CudaTarget& target, bool fast);
 
 struct Timing {
   double seconds = 0;  // of one run: median over samples, operands not in the cache where they do not fit several times
@@ -40,7 +41,8 @@ struct Timing {
 using ScheduleTimer = std::function<StatusOr<Timing>(const TensorSchedule&)>;
 
 // Compiles and runs the subject for about so many seconds a schedule. `site` is a GPU that `target` is for.
-StatusOr<ScheduleTimer> device_timer(const TuneSubject& subject, const CudaTarget& target, const RunSite& site, double seconds);
+StatusOr<ScheduleTimer> device_timer(const TuneSubject& subject, const CudaTarget& target, const RunSite& site,
+                                     double seconds);
 
 struct TuneProgress {
   const runtime::TuningRecord& measured;
@@ -61,7 +63,7 @@ struct TuneResult {
   bool is_complete = true;                      // the deadline left nothing out
 };
 // A store that cannot be written to is an error: the time would be spent for nothing.
-StatusOr<TuneResult> tune(const TuneSubject& subject, const CudaTarget& target, const ScheduleTimer& timer, runtime::TuningStore& store,
-                          const TuneOptions& options = {});
+StatusOr<TuneResult> tune(const TuneSubject& subject, const CudaTarget& target, const ScheduleTimer& timer,
+                          runtime::TuningStore& store, const TuneOptions& options = {});
 
 }  // namespace hyperion::codegen

@@ -52,8 +52,12 @@ TEST(Tuning, ThePageShowsTheList) {
       const auto schedules = codegen::all_schedules(*codegen::problem_of(*problem), target);
       for (int k = 0; k < 12; ++k) {
         ASSERT_TRUE(store.put(*problem, codegen::machine_of(target),
-                              {.schedule = schedules[static_cast<std::size_t>(k)].text(), .seconds = 1e-6 * (k + 1), .spread = 1e-9, .runs = 7,
-                               .peer_seconds = {}, .measured_at = 1'700'000'000}));
+                              {.schedule = schedules[static_cast<std::size_t>(k)].text(),
+                               .seconds = 1e-6 * (k + 1),
+                               .spread = 1e-9,
+                               .runs = 7,
+                               .peer_seconds = {},
+                               .measured_at = 1'700'000'000}));
       }
     }
   }

@@ -18,10 +18,12 @@ namespace {
 std::vector<TuneProblem> problems_of_model(const TuneCommandOptions& options, const codegen::CudaTarget& target) {
   const RecordedStep step = Session::create({.model = options.model, .batch_size = options.batch})->record_step();
   std::vector<TuneProblem> problems;
-  for (codegen::TuneSubject& subject : value_or_throw(codegen::subjects_of(*step.module, step.function, target, true))) {
+  for (codegen::TuneSubject& subject :
+       value_or_throw(codegen::subjects_of(*step.module, step.function, target, true))) {
     problems.push_back({.subject = std::move(subject), .peer_seconds = {}});
   }
-  if (problems.empty()) throw Error(Code::not_found, format("no product of {} is one for this GPU's tensor cores", options.model));
+  if (problems.empty())
+    throw Error(Code::not_found, format("no product of {} is one for this GPU's tensor cores", options.model));
   return problems;
 }
 
@@ -32,7 +34,8 @@ std::vector<TuneProblem> named_problems(const TuneCommandOptions& options) {
   if (shapes.empty() && options.shape_file.empty() && options.model.empty()) shapes = {"4096"};
   for (const std::string& shape : shapes) {
     for (const std::string& layout : options.layouts) {
-      problems.push_back({.subject = codegen::product_subject(parse_problem(options.dtype, layout, shape)), .peer_seconds = {}});
+      problems.push_back(
+          {.subject = codegen::product_subject(parse_problem(options.dtype, layout, shape)), .peer_seconds = {}});
     }
   }
   if (options.shape_file.empty()) return problems;
@@ -47,7 +50,8 @@ void measure(const TuneCommandOptions& options, runtime::TuningStore& store) {
   const codegen::RunSite site = value_or_throw(codegen::RunSite::open(options.device));
   const codegen::Target found = value_or_throw(codegen::target_of(site.device));
   if (!std::holds_alternative<codegen::CudaTarget>(found)) {
-    throw Error(Code::invalid_argument, format("{} has nothing to tune: its schedules follow from its caches", options.device));
+    throw Error(Code::invalid_argument,
+                format("{} has nothing to tune: its schedules follow from its caches", options.device));
   }
   codegen::CudaTarget target = std::get<codegen::CudaTarget>(found);
   target.tf32 = true;  // f32 reaches the tensor cores no other way

@@ -18,7 +18,9 @@ using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(Code::invalid_argument, why); }
 
-std::string counted(std::int64_t count, std::string_view what) { return format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+std::string counted(std::int64_t count, std::string_view what) {
+  return format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 std::string time_text(double seconds) { return format("{:.2f} us", 1e6 * seconds); }
 
@@ -41,7 +43,8 @@ struct Pace {
   }
 };
 
-std::string finished_line(const codegen::TuneSubject& subject, const codegen::TuneResult& result, const codegen::CudaTarget& target) {
+std::string finished_line(const codegen::TuneSubject& subject, const codegen::TuneResult& result,
+                          const codegen::CudaTarget& target) {
   const TuningRecord& best = result.measured[0];
   std::string out = format("{:<44} {:>12} {:>7.1f} TFLOP/s  {}", subject.name().text(), time_text(best.seconds),
                            subject.flops() / best.seconds / 1e12, best.schedule);
@@ -51,7 +54,8 @@ std::string finished_line(const codegen::TuneSubject& subject, const codegen::Tu
   if (model != result.measured.end() && model != result.measured.begin()) {
     out += format("; {:.1f} % faster than the model's pick", 100 * (model->seconds / best.seconds - 1));
   }
-  if (!result.is_complete) out += format("; {} so far", counted(static_cast<std::int64_t>(result.measured.size()), "schedule"));
+  if (!result.is_complete)
+    out += format("; {} so far", counted(static_cast<std::int64_t>(result.measured.size()), "schedule"));
   return out;
 }
 
@@ -65,11 +69,13 @@ std::unique_ptr<runtime::TuningStore> open_tuning_store() {
 codegen::TensorProblem parse_problem(const std::string& dtype, const std::string& layout, const std::string& shape) {
   std::string sizes = shape;
   if (!sizes.contains('x')) sizes = format("{0}x{0}x{0}", shape);
-  const auto problem = codegen::problem_of({.op = "contract", .dtypes = dtype, .layouts = layout, .shape = sizes, .epilogue = {}});
+  const auto problem =
+      codegen::problem_of({.op = "contract", .dtypes = dtype, .layouts = layout, .shape = sizes, .epilogue = {}});
   if (!problem) {
-    refuse(format("'{} {} {}' is no product: an element type (bf16, f16, f32), a layout (NN, NT, TN, TT), and "
-                  "[BATCHESx]ROWSxCOLUMNSxDEPTH, as in bf16 NN 4096x4096x1024",
-                  dtype, layout, shape));
+    refuse(
+        format("'{} {} {}' is no product: an element type (bf16, f16, f32), a layout (NN, NT, TN, TT), and "
+               "[BATCHESx]ROWSxCOLUMNSxDEPTH, as in bf16 NN 4096x4096x1024",
+               dtype, layout, shape));
   }
   return *problem;
 }
@@ -90,7 +96,8 @@ std::vector<TuneProblem> parse_problems(const std::string& text, const std::stri
     } else if (all.size() != 3) {
       peer = -1;
     }
-    if (peer < 0) refuse(format("{}:{}: '{}' is no line of shapes: TYPE LAYOUT SHAPE [peer MICROSECONDS]", file, number, line));
+    if (peer < 0)
+      refuse(format("{}:{}: '{}' is no line of shapes: TYPE LAYOUT SHAPE [peer MICROSECONDS]", file, number, line));
     TuneProblem one{.subject = codegen::product_subject(parse_problem(all[0], all[1], all[2])), .peer_seconds = {}};
     if (peer > 0) one.peer_seconds = 1e-6 * peer;
     problems.push_back(std::move(one));
@@ -101,28 +108,32 @@ std::vector<TuneProblem> parse_problems(const std::string& text, const std::stri
 void run_tuning(const std::vector<TuneProblem>& problems, const TuneRun& run, std::ostream& out) {
   for (const TuneProblem& one : problems) {
     if (!codegen::fits_tensor_cores(one.subject.problem, run.target)) {
-      refuse(format("the tensor cores of this GPU have no form for {} [{}]", one.subject.name().text(), run.target.key()));
+      refuse(
+          format("the tensor cores of this GPU have no form for {} [{}]", one.subject.name().text(), run.target.key()));
     }
   }
   Pace pace;
   for (std::size_t k = 0; k < problems.size(); ++k) {
     const codegen::TuneSubject& subject = problems[k].subject;
     const auto problems_left = static_cast<int>(problems.size() - k);
-    codegen::TuneOptions options{.candidates = run.candidates, .again = run.again, .peer_seconds = problems[k].peer_seconds};
+    codegen::TuneOptions options{
+        .candidates = run.candidates, .again = run.again, .peer_seconds = problems[k].peer_seconds};
     if (run.budget_seconds) {
       const double share = std::max(*run.budget_seconds - pace.seconds(), 0.0) / problems_left;
-      options.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share));
+      options.deadline =
+          Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share));
     }
     options.progress = [&](const codegen::TuneProgress& progress) {
       ++pace.measured;
       if (run.shows_all) {
-        out << format("  {:>12}  spread {:>4.1f} %  {}\n", time_text(progress.measured.seconds), spread_percent(progress.measured),
-                      progress.measured.schedule);
+        out << format("  {:>12}  spread {:>4.1f} %  {}\n", time_text(progress.measured.seconds),
+                      spread_percent(progress.measured), progress.measured.schedule);
       }
       if (!run.is_live) return;
       const int left = progress.count - progress.done + (problems_left - 1) * progress.count;
-      out << format("\r\x1b[K[{}/{}] {}  {} of {}  best {}  {} left", k + 1, problems.size(), subject.name().text(), progress.done,
-                    progress.count, time_text(progress.best.seconds), duration_text(pace.left(left, run.budget_seconds)))
+      out << format("\r\x1b[K[{}/{}] {}  {} of {}  best {}  {} left", k + 1, problems.size(), subject.name().text(),
+                    progress.done, progress.count, time_text(progress.best.seconds),
+                    duration_text(pace.left(left, run.budget_seconds)))
           << std::flush;
     };
     const codegen::ScheduleTimer timer = value_or_throw(run.make_timer(subject));
@@ -144,24 +155,26 @@ std::string tuning_table(runtime::TuningStore& store) {
   for (const TuningEntry& entry : entries) {
     if (machine == nullptr || *machine != entry.machine) out += entry.machine.text() + "\n";
     machine = &entry.machine;
-    out += format("  {:<{}}  {:<{}}  {:>12}  spread {:>4.1f} %  best of {:<3} {}{}{}\n", entry.problem.text(), problem_width,
-                  entry.best.schedule, schedule_width, time_text(entry.best.seconds), spread_percent(entry.best), entry.schedules,
-                  moment_text(entry.best.measured_at), entry.best.peer_seconds ? "  " : "", peer_text(entry.best));
+    out += format("  {:<{}}  {:<{}}  {:>12}  spread {:>4.1f} %  best of {:<3} {}{}{}\n", entry.problem.text(),
+                  problem_width, entry.best.schedule, schedule_width, time_text(entry.best.seconds),
+                  spread_percent(entry.best), entry.schedules, moment_text(entry.best.measured_at),
+                  entry.best.peer_seconds ? "  " : "", peer_text(entry.best));
   }
   return out + tuning_summary(store) + "\n";
 }
 
 std::string tuning_summary(runtime::TuningStore& store) {
   const runtime::TuningStatistics statistics = store.statistics();
-  std::string out = format("{} of {} measured", counted(statistics.measurements, "schedule"), counted(statistics.problems, "product"));
+  std::string out = format("{} of {} measured", counted(statistics.measurements, "schedule"),
+                           counted(statistics.problems, "product"));
   if (statistics.others > 0) out += format(", {} by other versions (not used)", statistics.others);
   return out + format(", {:.1f} KiB in {}", static_cast<double>(statistics.bytes) / 1024, store.path());
 }
 
 std::string exported_schedules(runtime::TuningStore& store, std::span<const codegen::ShippedSchedule> shipped) {
   std::string out =
-      "// HYP_SCHEDULE(device, multiprocessors, problem, schedule): schedules of products on tensor cores that were measured to be\n"
-      "// the fastest, by machine. schedule_table.hpp says when they are used, tensor_problem.hpp how problems are named.\n"
+      "// HYP_SCHEDULE(device, multiprocessors, problem, schedule): schedules of products on tensor cores that were measured to\n"
+      "// be the fastest, by machine. schedule_table.hpp says when they are used, tensor_problem.hpp how problems are named.\n"
       "//\n"
       "// The lines below are not written by hand. On the machine, with nothing else running on it:\n"
       "//\n"
@@ -178,18 +191,22 @@ std::string exported_schedules(runtime::TuningStore& store, std::span<const code
     });
     entries.push_back(std::move(entry));
   }
-  const auto line = [](std::string_view device, int multiprocessors, std::string_view problem, std::string_view schedule) {
+  const auto line = [](std::string_view device, int multiprocessors, std::string_view problem,
+                       std::string_view schedule) {
     return format("HYP_SCHEDULE({}, {}, {}, {})\n", quoted(device), multiprocessors, quoted(problem), quoted(schedule));
   };
   for (const codegen::ShippedSchedule& one : shipped) {
     const bool is_measured = std::ranges::any_of(entries, [&](const TuningEntry& entry) {
-      return entry.machine.device == one.device && entry.machine.multiprocessors == one.multiprocessors && entry.problem.text() == one.problem;
+      return entry.machine.device == one.device && entry.machine.multiprocessors == one.multiprocessors &&
+             entry.problem.text() == one.problem;
     });
     if (!is_measured) out += line(one.device, one.multiprocessors, one.problem, one.schedule);
   }
   for (const TuningEntry& entry : entries) {
-    std::string one = line(entry.machine.device, entry.machine.multiprocessors, entry.problem.text(), entry.best.schedule);
-    one.insert(one.size() - 1, format("  // {}, spread {:.1f} %", time_text(entry.best.seconds), spread_percent(entry.best)));
+    std::string one =
+        line(entry.machine.device, entry.machine.multiprocessors, entry.problem.text(), entry.best.schedule);
+    one.insert(one.size() - 1,
+               format("  // {}, spread {:.1f} %", time_text(entry.best.seconds), spread_percent(entry.best)));
     out += one;
   }
   return out;

@@ -1,5 +1,5 @@
-// tuning.hpp: what `hyperion tune` does, apart from the command line: problems as people write them, the run, and the store
-// as a table and as source. Timers are given, so all of it works without a GPU.
+// tuning.hpp: what `hyperion tune` does, apart from the command line: problems as people write them, the run, and the
+// store as a table and as source. Timers are given, so all of it works without a GPU.
 #pragma once
 
 #include <functional>
@@ -41,8 +41,8 @@ struct TuneRun {
   bool shows_all = false;  // a line for every schedule
   bool is_live = false;    // a line is redrawn while a problem is measured
 };
-// A line for each problem as it is done. Throws before the first when one is nothing for the tensor cores, and later when one
-// cannot be measured; what was measured by then stays.
+// A line for each problem as it is done. Throws before the first when one is nothing for the tensor cores, and later
+// when one cannot be measured; what was measured by then stays.
 void run_tuning(const std::vector<TuneProblem>& problems, const TuneRun& run, std::ostream& out);
 
 // The best of each problem, by machine; then how much there is.

@@ -52,14 +52,16 @@ std::string thrown_by(const std::function<void()>& f) {
 }
 
 TEST(Tuning, ShapesAreReadOrRefusedByLine) {
-  const auto problems = parse_problems("# squares\nbf16 NT 1024\n\n  f16 TN 12x256x128x64 peer 12.5  # batched\n", "list");
+  const auto problems =
+      parse_problems("# squares\nbf16 NT 1024\n\n  f16 TN 12x256x128x64 peer 12.5  # batched\n", "list");
   ASSERT_EQ(problems.size(), 2u);
   EXPECT_EQ(problems[0].subject.name().text(), "contract bf16 NT 1024x1024x1024");
   EXPECT_FALSE(problems[0].peer_seconds);
   EXPECT_EQ(problems[1].subject.name().text(), "contract f16 TN 12x256x128x64");
   EXPECT_DOUBLE_EQ(*problems[1].peer_seconds, 12.5e-6);
-  for (const std::string bad : {"bf16 NT", "bf16 NT 1024 peer", "bf16 NT 1024 pear 3", "bf16 NT 1024 peer x", "bf16 NT 1024 peer -3",
-                                "b16 NT 1024", "bf16 NX 1024", "bf16 NT 0", "bf16 NT 1x2", "bf16 NT 4x4x4x4x4", "bf16 NT 4x4x4x"}) {
+  for (const std::string bad :
+       {"bf16 NT", "bf16 NT 1024 peer", "bf16 NT 1024 pear 3", "bf16 NT 1024 peer x", "bf16 NT 1024 peer -3",
+        "b16 NT 1024", "bf16 NX 1024", "bf16 NT 0", "bf16 NT 1x2", "bf16 NT 4x4x4x4x4", "bf16 NT 4x4x4x"}) {
     const std::string error = thrown_by([&] { parse_problems("bf16 NT 64\n" + bad + "\n", "list"); });
     EXPECT_TRUE(error.contains("is no product") || error.contains("list:2: ")) << bad << ": " << error;
   }
@@ -77,12 +79,15 @@ TEST(Tuning, ALineForEachProblemAndTheGainOverTheModel) {
   // All was measured: nothing is done, and the same is said.
   TuneRun again = quick(store);
   again.make_timer = [](const codegen::TuneSubject&) -> StatusOr<codegen::ScheduleTimer> {
-    return [](const codegen::TensorSchedule&) -> StatusOr<codegen::Timing> { return error_status(Code::internal, "measured again"); };
+    return [](const codegen::TensorSchedule&) -> StatusOr<codegen::Timing> {
+      return error_status(Code::internal, "measured again");
+    };
   };
   EXPECT_EQ(tuned(problems, again), out);
 
   const std::string table = tuning_table(store);
-  EXPECT_EQ(table.find("NVIDIA H200, 132 multiprocessors, driver for CUDA 13.0\n  contract bf16 NN 2048x1024x512 "), 0u) << table;
+  EXPECT_EQ(table.find("NVIDIA H200, 132 multiprocessors, driver for CUDA 13.0\n  contract bf16 NN 2048x1024x512 "), 0u)
+      << table;
   EXPECT_NE(table.find("best of 5"), std::string::npos) << table;
   EXPECT_NE(table.find("\n10 schedules of 2 products measured, "), std::string::npos) << table;
 }
@@ -111,8 +116,9 @@ TEST(Tuning, ProgressNamesTheProblemItsBestAndWhatIsLeft) {
 TEST(Tuning, WhatHasNoFormIsRefusedBeforeTheWork) {
   const TempFolder folder;
   Store store(folder);
-  const std::string error = thrown_by([&] { tuned(parse_problems("bf16 NT 1024\nf32 TT 1024\n", "list"), quick(store)); });
-  EXPECT_NE(error.find("no form for contract f32 TT 1024x1024x1024"), std::string::npos) << error;
+  const std::string error =
+      thrown_by([&] { tuned(parse_problems("bf16 NT 1024\nf64 NT 1024\n", "list"), quick(store)); });
+  EXPECT_NE(error.find("no form for contract f64 NT 1024x1024x1024"), std::string::npos) << error;
   EXPECT_EQ(store.statistics().measurements, 0);
 }
 
@@ -128,14 +134,18 @@ TEST(Tuning, ExportsAreLinesOfTheTable) {
   std::istringstream lines(out);
   std::vector<std::string> entries;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("HYP_SCHEDULE(")) entries.push_back(line);
-    else EXPECT_TRUE(line.empty() || line.starts_with("//")) << line;
+    if (line.starts_with("HYP_SCHEDULE("))
+      entries.push_back(line);
+    else
+      EXPECT_TRUE(line.empty() || line.starts_with("//")) << line;
   }
   ASSERT_EQ(entries.size(), 4u) << out;
   EXPECT_EQ(entries[0], R"(HYP_SCHEDULE("NVIDIA H200", 132, "contract bf16 TT 64x64x64", "kept"))");
   EXPECT_EQ(entries[1], R"(HYP_SCHEDULE("NVIDIA H100", 132, "contract bf16 NT 4096x4096x4096", "of another"))");
   const auto best = store.list();
-  EXPECT_EQ(entries[3].find(R"(HYP_SCHEDULE("NVIDIA H200", 132, "contract bf16 NT 4096x4096x4096", ")" + best[1].best.schedule + "\")  // "), 0u)
+  EXPECT_EQ(entries[3].find(R"(HYP_SCHEDULE("NVIDIA H200", 132, "contract bf16 NT 4096x4096x4096", ")" +
+                            best[1].best.schedule + "\")  // "),
+            0u)
       << entries[3];
   EXPECT_EQ(out.find("older"), std::string::npos);
 }
@@ -161,7 +171,8 @@ TEST(Tuning, TheProductsOfAModelAreThoseOfItsStep) {
       target.tf32 = false;
       return target;
     }();
-    EXPECT_TRUE(codegen::subjects_of(*step.module, step.function, exact, false)->empty()) << "exact f32 is no matter of tensor cores";
+    EXPECT_TRUE(codegen::subjects_of(*step.module, step.function, exact, false)->empty())
+        << "exact f32 is no matter of tensor cores";
   }
 }
 
@@ -179,7 +190,8 @@ TEST(TuneCommand, ListsExportsAndForgetsWithoutAGpu) {
   EXPECT_NE(list.out.find("contract bf16 NT 4096x4096x4096"), std::string::npos) << list.out;
   const Outcome exported = run(folder, {"tune", "--export", folder.path("schedules.def")});
   EXPECT_EQ(exported.exit_code, 0) << exported.err;
-  EXPECT_NE(contents(folder.path("schedules.def")).find("HYP_SCHEDULE(\"NVIDIA H200\", 132, \"contract bf16 NT 4096x4096x4096\", "),
+  EXPECT_NE(contents(folder.path("schedules.def"))
+                .find("HYP_SCHEDULE(\"NVIDIA H200\", 132, \"contract bf16 NT 4096x4096x4096\", "),
             std::string::npos);
 
   const std::string cache = run(folder, {"cache", "list"}).out;
@@ -196,8 +208,9 @@ TEST(TuneCommand, ListsExportsAndForgetsWithoutAGpu) {
 
 TEST(TuneCommand, MistakesAreSaidBeforeAnythingIsMeasured) {
   const TempFolder folder;
-  for (const Words& words : {Words{"tune", "--list", "--forget"}, Words{"tune", "--dtype", "f64"}, Words{"tune", "--layout", "NX"},
-                             Words{"tune", "--model", "rnn"}, Words{"tune", "--shapes", folder.path("none")}, Words{"tune", "--budget", "0"}}) {
+  for (const Words& words : {Words{"tune", "--list", "--forget"}, Words{"tune", "--dtype", "f64"},
+                             Words{"tune", "--layout", "NX"}, Words{"tune", "--model", "rnn"},
+                             Words{"tune", "--shapes", folder.path("none")}, Words{"tune", "--budget", "0"}}) {
     const Outcome outcome = run(folder, words);
     EXPECT_EQ(outcome.exit_code, 2) << outcome.out << outcome.err;
     EXPECT_NE(outcome.err, "");
@@ -210,7 +223,8 @@ TEST(TuneCommand, MistakesAreSaidBeforeAnythingIsMeasured) {
   EXPECT_NE(shape.err.find("'bf16 NN 4096x12y' is no product"), std::string::npos) << shape.err;
   const Outcome help = run(folder, {"tune", "--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* word : {"--shapes", "--budget", "--model", "--list", "--forget", "--export", "Nothing is ever measured unless"}) {
+  for (const char* word :
+       {"--shapes", "--budget", "--model", "--list", "--forget", "--export", "Nothing is ever measured unless"}) {
     EXPECT_NE(help.out.find(word), std::string::npos) << word;
   }
 }
