@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
 #include "codegen/driver/code_version.hpp"
@@ -59,6 +60,21 @@ std::string finished_line(const codegen::TuneSubject& subject, const codegen::Tu
   return out;
 }
 
+// "TYPE LAYOUT SHAPE [peer MICROSECONDS]", in words.
+TuneProblem parse_line(const std::vector<std::string>& words) {
+  double peer = 0;
+  bool is_line = words.size() == 3;
+  if (words.size() == 5 && words[3] == "peer") {
+    const char* const last = words[4].data() + words[4].size();
+    const auto [end, error] = std::from_chars(words[4].data(), last, peer);
+    is_line = error == std::errc() && end == last && peer > 0;
+  }
+  if (!is_line) refuse("a line is TYPE LAYOUT SHAPE [peer MICROSECONDS], as in bf16 NN 4096x4096x1024 peer 60.5");
+  TuneProblem out{.subject = codegen::product_subject(parse_problem(words[0], words[1], words[2])), .peer_seconds = {}};
+  if (peer > 0) out.peer_seconds = 1e-6 * peer;
+  return out;
+}
+
 }  // namespace
 
 std::unique_ptr<runtime::TuningStore> open_tuning_store() {
@@ -85,22 +101,14 @@ std::vector<TuneProblem> parse_problems(const std::string& text, const std::stri
   std::istringstream lines(text);
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
-    std::istringstream words(line.substr(0, line.find('#')));
-    std::vector<std::string> all;
-    for (std::string word; words >> word;) all.push_back(word);
-    if (all.empty()) continue;
-    double peer = 0;
-    if (all.size() == 5 && all[3] == "peer") {
-      const auto [end, error] = std::from_chars(all[4].data(), all[4].data() + all[4].size(), peer);
-      if (error != std::errc() || end != all[4].data() + all[4].size() || !(peer > 0)) peer = -1;
-    } else if (all.size() != 3) {
-      peer = -1;
+    std::istringstream stream(line.substr(0, line.find('#')));
+    const std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+    if (words.empty()) continue;
+    try {
+      problems.push_back(parse_line(words));
+    } catch (const Error& error) {
+      throw Error(error.code(), format("{}:{}: {}", file, number, error.what()));
     }
-    if (peer < 0)
-      refuse(format("{}:{}: '{}' is no line of shapes: TYPE LAYOUT SHAPE [peer MICROSECONDS]", file, number, line));
-    TuneProblem one{.subject = codegen::product_subject(parse_problem(all[0], all[1], all[2])), .peer_seconds = {}};
-    if (peer > 0) one.peer_seconds = 1e-6 * peer;
-    problems.push_back(std::move(one));
   }
   return problems;
 }

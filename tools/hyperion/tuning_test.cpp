@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "codegen/driver/code_version.hpp"
+#include "tests/support/source_path.hpp"
 #include "tools/hyperion/program_testing.hpp"
 #include "tools/hyperion/session.hpp"
 
@@ -63,7 +64,17 @@ TEST(Tuning, ShapesAreReadOrRefusedByLine) {
        {"bf16 NT", "bf16 NT 1024 peer", "bf16 NT 1024 pear 3", "bf16 NT 1024 peer x", "bf16 NT 1024 peer -3",
         "b16 NT 1024", "bf16 NX 1024", "bf16 NT 0", "bf16 NT 1x2", "bf16 NT 4x4x4x4x4", "bf16 NT 4x4x4x"}) {
     const std::string error = thrown_by([&] { parse_problems("bf16 NT 64\n" + bad + "\n", "list"); });
-    EXPECT_TRUE(error.contains("is no product") || error.contains("list:2: ")) << bad << ": " << error;
+    EXPECT_EQ(error.find("list:2: "), 0u) << bad << ": " << error;
+  }
+}
+
+TEST(Tuning, TheShapesOfTheShippedTableAreProductsForTensorCores) {
+  const std::string file = testing_support::source_path("codegen/cuda/schedules.txt");
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the sources are not here";
+  const auto problems = parse_problems(contents(file), file);
+  EXPECT_GT(problems.size(), 40u);
+  for (const TuneProblem& one : problems) {
+    EXPECT_TRUE(codegen::fits_tensor_cores(one.subject.problem, h200())) << one.subject.name().text();
   }
 }
 
