@@ -14,6 +14,8 @@ set(HYPERION_FMT fmt::fmt-header-only)
 set(HYPERION_SPDLOG spdlog::spdlog_header_only)
 
 set(ZLIB_USE_STATIC_LIBS ON)
+# What find_package(SQLite3) takes for its library.
+find_library(SQLite3_LIBRARY libsqlite3.a REQUIRED)
 # LLVM's package asks for the shared zstd by this name and uses a target of that name when there is one.
 find_library(HYPERION_ZSTD_STATIC libzstd.a REQUIRED)
 add_library(zstd::libzstd_shared STATIC IMPORTED GLOBAL)

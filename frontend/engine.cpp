@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "codegen/driver/code_cache.hpp"
 #include "codegen/driver/code_version.hpp"
 #include "codegen/driver/compile.hpp"
 #include "codegen/driver/target_of.hpp"
@@ -30,6 +31,7 @@ struct EngineState {
   EngineOptions options;
   std::shared_ptr<runtime::Instance> instance;
   std::map<std::string, std::unique_ptr<runtime::DiskCache>> caches;  // by the producer of their entries
+  std::shared_ptr<runtime::TuningStore> tuning;                       // beside them; made with the first
 
   static EngineState& get() {
     static EngineState* state = new EngineState;
@@ -42,6 +44,10 @@ struct EngineState {
     const std::string producer = codegen::producer(codegen::key(target));
     std::unique_ptr<runtime::DiskCache>& cache = caches[producer];
     if (!cache) cache = std::make_unique<runtime::DiskCache>(runtime::CacheOptions{options.cache_folder, producer});
+    if (!tuning) {
+      tuning = std::make_shared<runtime::TuningStore>(
+          runtime::TuningStoreOptions{options.cache_folder, std::string(codegen::code_version())});
+    }
     return cache.get();
   }
 };
@@ -164,13 +170,11 @@ StatusOr<std::shared_ptr<Executable>> start(runtime::Module compiled, const std:
 
 // Null: there is none, or what is there is not a module that runs. The cache detects torn and altered bytes; an entry
 // may still be something else under the right name.
-std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash128& key, const std::string& function,
-                                         const runtime::Device& device) {
-  const auto stored = cache.get(key);
+std::shared_ptr<Executable> find_on_disk(runtime::DiskCache& cache, const Hash128& key, const codegen::DriverOptions& options,
+                                         const std::string& function, const runtime::Device& device) {
+  auto stored = codegen::find_code(cache, key, *options.schedules, std::get_if<codegen::CudaTarget>(&options.target));
   if (!stored) return nullptr;
-  auto parsed = runtime::Module::parse(*stored);
-  if (!parsed) return nullptr;
-  auto started = start(*std::move(parsed), function, device);
+  auto started = start(*std::move(stored), function, device);
   return started ? *std::move(started) : nullptr;
 }
 
@@ -195,13 +199,17 @@ StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, co
   options.threads = device.threads();
   options.fast = engine_options().fast;
   runtime::DiskCache* cache;
+  std::shared_ptr<runtime::TuningStore> tuning;
   {
     std::lock_guard lock(EngineState::get().mutex);
     cache = EngineState::get().disk_cache(options.target);
+    if (cache != nullptr) tuning = EngineState::get().tuning;
   }
+  codegen::ScheduleTable schedules(std::move(tuning));
+  options.schedules = &schedules;
   const Hash128 key = code_key(module, function, options);
   if (cache != nullptr) {
-    if (auto found = find_on_disk(*cache, key, function.name, device)) {
+    if (auto found = find_on_disk(*cache, key, options, function.name, device)) {
       ++from_disk_count;
       return found;
     }
@@ -214,7 +222,7 @@ StatusOr<std::shared_ptr<Executable>> load_compiled(const ir::Module& module, co
   HYP_TRY(runtime::Module compiled, codegen::compile(*copy, function.name, options, spans.listener()));
   spans.end_code();
   ++compiled_count;
-  if (cache != nullptr) cache->put(key, compiled.serialize());
+  if (cache != nullptr) codegen::keep_code(*cache, key, schedules, compiled);
   return start(std::move(compiled), function.name, device);
 }
 
@@ -227,7 +235,10 @@ void set_engine(EngineOptions options) {
   std::lock_guard lock(state.mutex);
   const bool same_cache = options.use_disk_cache == state.options.use_disk_cache &&
                           options.cache_folder == state.options.cache_folder;
-  if (!same_cache) state.caches.clear();
+  if (!same_cache) {
+    state.caches.clear();
+    state.tuning.reset();
+  }
   state.options = std::move(options);
 }
 

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -18,6 +17,7 @@
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/log.hpp"
+#include "runtime/cache_folder.hpp"
 
 namespace hyperion::runtime {
 namespace {
@@ -68,25 +68,6 @@ bool read_all(int file, void* to, std::size_t bytes) {
   return true;
 }
 
-// Why the folder cannot hold code that we will run; empty when it can.
-std::string unusable(const std::string& folder) {
-  if (folder.empty()) return "neither HYPERION_CACHE_DIR, XDG_CACHE_HOME nor HOME is set";
-  std::error_code error;
-  const bool existed = fs::exists(folder, error);
-  fs::create_directories(folder, error);
-  if (error) return format("cannot create {}: {}", folder, error.message());
-  if (!existed) chmod(folder.c_str(), 0700);
-  struct stat info = {};
-  if (stat(folder.c_str(), &info) != 0) return format("{}: {}", folder, std::strerror(errno));
-  if (!S_ISDIR(info.st_mode)) return format("{} is not a folder", folder);
-  if (info.st_uid != geteuid()) return format("{} belongs to another user", folder);
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return format("{} is writable by others", folder);
-  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
-    return format("{}: {}", folder, std::strerror(errno));
-  }
-  return {};
-}
-
 std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -107,21 +88,10 @@ void for_each_file(const std::string& folder, Visit visit) {
 
 }  // namespace
 
-std::string default_cache_folder() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  if (std::string folder = variable("HYPERION_CACHE_DIR"); !folder.empty()) return folder;
-  if (const std::string base = variable("XDG_CACHE_HOME"); !base.empty()) return base + "/hyperion";
-  if (const std::string home = variable("HOME"); !home.empty()) return home + "/.cache/hyperion";
-  return {};
-}
-
 DiskCache::DiskCache(CacheOptions options)
     : options_(std::move(options)), producer_(hash_text(options_.producer)) {
   if (options_.folder.empty()) options_.folder = default_cache_folder();
-  disabled_because_ = unusable(options_.folder);
+  disabled_because_ = unusable_cache_folder(options_.folder);
   if (!disabled_because_.empty()) {
     HYP_LOG("runtime", warn, format("no compile cache: {}", disabled_because_));
   }

@@ -7,6 +7,7 @@
 #include "codegen/cuda/schedule_table.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
+#include "ir/support/hash.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -39,8 +40,9 @@ TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t colu
 
 class ContractionEmitter {
  public:
-  ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars)
-      : kernel_(kernel), op_(op), target_(target), lanes_(static_cast<int>(op.attributes.integer("lanes"))),
+  ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars,
+                     ScheduleTable& schedules)
+      : kernel_(kernel), op_(op), target_(target), schedules_(schedules), lanes_(static_cast<int>(op.attributes.integer("lanes"))),
         translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars) {}
 
   StatusOr<CudaKernelText> emit() {
@@ -74,17 +76,40 @@ class ContractionEmitter {
         .depth = a.integer("depth"),
         .lhs = {.buffer = buffer(0), .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"), .batch = first(a.integers("lhs_batch"))},
         .rhs = {.buffer = buffer(1), .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"), .batch = first(a.integers("rhs_batch"))},
+        .epilogue = epilogue(),
         .may_round = target_.tf32};
+  }
+
+  // "matrix+add+relu": what the body reads, whole matrices apart from what repeats along rows or columns, and computes.
+  // Casts come with the element types, addresses with the sizes.
+  std::string epilogue() const {
+    constexpr std::size_t kLongest = 48;
+    if (op_.blocks.empty()) return {};
+    std::string out;
+    int steps = 0, stores = 0;
+    const auto add = [&](std::string_view step) { out += format("{}{}", steps++ == 0 ? "" : "+", step); };
+    for (ir::OpId id : kernel_.ops_of(op_.blocks[0])) {
+      const Op& op = kernel_.op(id);
+      if (op.is("load")) {
+        const Type read = kernel_.type(op.operands[0]);
+        add(read.element_count() >= op_.attributes.integer("rows") * op_.attributes.integer("columns") ? "matrix" : "vector");
+      } else if (op.is("store")) {
+        if (++stores > 1) add("store");
+      } else if (!op.is("affine") && !op.is("constant") && !op.is("cast") && !op.is("broadcast") && !op.is("yield")) {
+        add(op.name());
+      }
+    }
+    return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
   }
 
   CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
-    const TensorSchedule schedule = choose_schedule(problem, target_);
+    const auto [schedule, origin] = schedules_.choose(problem, target_);
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
     CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
-    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
-                      parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
+    out.text = format("\n{}// {}: {}\n", parts.functions, origin_name(origin), schedule.text());
+    out.text += format("extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n", parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
     return out;
   }
@@ -285,6 +310,7 @@ class ContractionEmitter {
   const ir::Function& kernel_;
   const Op& op_;
   const CudaTarget& target_;
+  ScheduleTable& schedules_;
   const int lanes_;
   CudaKernelTranslator translator_;
   std::int64_t batches_ = 1, rows_ = 1, columns_ = 1, depth_ = 0;
@@ -293,8 +319,8 @@ class ContractionEmitter {
 }  // namespace
 
 StatusOr<CudaKernelText> emit_cuda_contraction(const ir::Function& kernel, const Op& anchor, const CudaTarget& target,
-                                               CppScalarFunctions& scalars) {
-  return ContractionEmitter(kernel, anchor, target, scalars).emit();
+                                               CppScalarFunctions& scalars, ScheduleTable& schedules) {
+  return ContractionEmitter(kernel, anchor, target, scalars, schedules).emit();
 }
 
 }  // namespace hyperion::codegen

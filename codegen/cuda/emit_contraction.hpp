@@ -7,6 +7,6 @@ namespace hyperion::codegen {
 
 // A kernel around `anchor`. Every element of the result is one ascending fma chain, as on the CPU.
 StatusOr<CudaKernelText> emit_cuda_contraction(const ir::Function& kernel, const ir::Op& anchor, const CudaTarget& target,
-                                               CppScalarFunctions& scalars);
+                                               CppScalarFunctions& scalars, ScheduleTable& schedules);
 
 }  // namespace hyperion::codegen

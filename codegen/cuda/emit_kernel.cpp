@@ -55,8 +55,8 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
 }  // namespace
 
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
-                                          CppScalarFunctions& scalars) {
-  if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars);
+                                          CppScalarFunctions& scalars, ScheduleTable& schedules) {
+  if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars, schedules);
   return emit_tiles(kernel, lowered, target, scalars);
 }
 

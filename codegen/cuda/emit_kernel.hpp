@@ -22,6 +22,8 @@
 
 namespace hyperion::codegen {
 
+class ScheduleTable;
+
 struct CudaKernelText {
   // Which part of the prelude it needs besides the first.
   enum class Uses : std::uint8_t { nothing, contractions, tensor_cores };
@@ -34,9 +36,9 @@ struct CudaKernelText {
 };
 
 // REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team; buffers begin where their chunks may:
-// a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`.
+// a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`; `schedules` chooses for products.
 // Errors: unimplemented for a type that cannot compute.
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
-                                          CppScalarFunctions& scalars);
+                                          CppScalarFunctions& scalars, ScheduleTable& schedules);
 
 }  // namespace hyperion::codegen

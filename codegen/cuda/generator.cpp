@@ -11,6 +11,7 @@
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
 #include "codegen/cuda/prelude_dense.hpp"
+#include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
 #include "runtime/cuda/compiler.hpp"
@@ -28,7 +29,7 @@ runtime::cuda::Compiler& compiler() {
 
 class CudaGenerator final : public CodeGenerator {
  public:
-  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)) {
+  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)), schedules_(options_.schedules == nullptr ? own_schedules_ : *options_.schedules) {
     target_.tf32 |= options_.fast;
   }
 
@@ -38,7 +39,7 @@ class CudaGenerator final : public CodeGenerator {
 
   StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
     Piece& piece = pieces_.emplace_back();
-    HYP_TRY(piece.kernel, emit_cuda_kernel(kernel, lowered, target_, piece.scalars));
+    HYP_TRY(piece.kernel, emit_cuda_kernel(kernel, lowered, target_, piece.scalars, schedules_));
     EmittedKernel out{.workspace_bytes = piece.kernel.workspace_bytes, .schedule = piece.kernel.schedule};
     for (const runtime::cuda::KernelEntry& entry : piece.kernel.entries) {
       // No launch for what has no blocks.
@@ -126,6 +127,8 @@ class CudaGenerator final : public CodeGenerator {
 
   CudaTarget target_;
   GeneratorOptions options_;
+  ScheduleTable own_schedules_;  // what ships, where nobody brings a table
+  ScheduleTable& schedules_;
   std::deque<Piece> pieces_;
 };
 

@@ -14,14 +14,16 @@ int CudaTarget::compute() const {
 }
 
 std::string CudaTarget::key() const {
-  return format("cuda {}, {} multiprocessors, {} B shared{}{}", architecture, multiprocessors, block_shared_bytes,
-                bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "");
+  return format("cuda {}, {}{}{} multiprocessors, {} B shared{}{}", architecture, device, device.empty() ? "" : ", ", multiprocessors,
+                block_shared_bytes, bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "");
 }
 
 CudaTarget CudaTarget::of(const runtime::cuda::DeviceProperties& device) {
   return {.architecture = device.architecture(),
           .multiprocessors = device.multiprocessors,
-          .block_shared_bytes = device.block_shared_bytes};
+          .block_shared_bytes = device.block_shared_bytes,
+          .device = device.name,
+          .driver = device.driver_version};
 }
 
 StatusOr<CudaTarget> cuda_target(std::string_view architecture) {

@@ -20,6 +20,10 @@ struct CudaTarget {
   // which order elements are summed: always the same order, so results do not change from run to run.
   bool bitwise = false;
   bool tf32 = false;  // products of f32 may round their factors to tf32
+  // "NVIDIA H200" and 13000, of the device at hand: what was measured on one such is used there. Empty: a common machine of
+  // its architecture, for which nothing was.
+  std::string device;
+  int driver = 0;
 
   int compute() const;  // 90 for sm_90a
   bool has_wgmma() const { return architecture == "sm_90a"; }

@@ -38,6 +38,7 @@ struct TensorProblem {
   DType dtype = DType::bf16;  // of the operands
   std::int64_t batches = 1, rows = 1, columns = 1, depth = 1;
   TensorOperand lhs, rhs;
+  std::string epilogue;  // what is done to sums before they are stored, by a name that leaves sizes out; empty: nothing
   bool may_round = false;  // f32 operands may be rounded to tf32
 };
 

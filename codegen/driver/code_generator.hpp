@@ -15,6 +15,8 @@
 
 namespace hyperion::codegen {
 
+class ScheduleTable;
+
 class CodeGenerator {
  public:
   virtual ~CodeGenerator() = default;
@@ -34,6 +36,7 @@ struct GeneratorOptions {
   int threads = 1;        // guides schedules; never changes results
   bool fast = false;      // policy `fast`
   bool is_whole = false;  // one piece of text for everything, for people who read it
+  ScheduleTable* schedules = nullptr;  // of products on a GPU; null: what ships
 };
 std::unique_ptr<CodeGenerator> make_code_generator(const Target& target, const GeneratorOptions& options);
 

@@ -167,7 +167,7 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   // Each group becomes a kernel, each kernel a function of some object.
   const bool is_read = listener.text || listener.wants_assembly;
   const std::unique_ptr<CodeGenerator> code =
-      make_code_generator(options.target, {.name = module.name, .threads = options.threads, .fast = options.fast, .is_whole = is_read});
+      make_code_generator(options.target, {.name = module.name, .threads = options.threads, .fast = options.fast, .is_whole = is_read, .schedules = options.schedules});
   GroupCompiler compiler(module, *code, functions);
   for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);

@@ -21,12 +21,17 @@
 
 namespace hyperion::codegen {
 
+class ScheduleTable;
+
 struct DriverOptions {
   Target target = host_target();
   int threads = 1;            // guides schedules; never changes results
   std::string pipeline;       // passes before fusion; empty: the default for the policy
   bool fast = false;          // policy `fast`: rules that hold over the reals may apply; otherwise `strict`
   passes::FuseOptions fusion;
+  // Chooses for products on a GPU's tensor cores, and knows afterwards which there were. Null: nothing that was measured on
+  // this machine is used, so that the same program gives the same code everywhere.
+  ScheduleTable* schedules = nullptr;
 };
 
 // What compilation has reached.

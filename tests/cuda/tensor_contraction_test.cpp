@@ -8,7 +8,6 @@
 
 #include "codegen/cuda/schedule_table.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
-#include "codegen/driver/tune.hpp"
 #include "ir/builder.hpp"
 #include "runtime/cuda/compiler.hpp"
 #include "tests/cuda/cuda_testing.hpp"
@@ -168,12 +167,13 @@ TEST(TensorContraction, CompilesWithoutSpillsOrAdvisories) {
   runtime::cuda::Compiler compiler;
   const codegen::CudaTarget target = *codegen::cuda_target("sm_90a");
   for (const TensorSchedule& schedule : tensor_schedules(problem(DType::bf16, 2048, 2048, 512, true, false), target)) {
-    set_schedule(problem(DType::bf16, 2048, 2048, 512, true, false), target, schedule);
+    codegen::ScheduleTable pinned;
+    pinned.pin(problem(DType::bf16, 2048, 2048, 512, true, false), schedule);
     const auto module = product(DType::bf16, 2048, 2048, 512, true, false, 1, true);
     std::string source;
     codegen::StageListener listener{.wants_code = false};
     listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
-    ASSERT_TRUE(codegen::compile(*module, "f", {.target = target}, listener));
+    ASSERT_TRUE(codegen::compile(*module, "f", {.target = target, .schedules = &pinned}, listener));
     const auto program = compiler.compile({.name = "product.cu", .source = source, .architecture = "sm_90a", .options = {"--fmad=false"}});
     ASSERT_TRUE(program) << program.error().text();
     EXPECT_TRUE(program->log.advisories.empty()) << schedule.text() << "\n" << program->log_text;
@@ -192,13 +192,14 @@ void expect_product(DType dtype, const Shape& s, bool lhs_along_depth, bool rhs_
   codegen::CudaTarget rounding = target;
   rounding.tf32 = dtype == DType::f32;
   const TensorProblem p = problem(dtype, s.rows, s.columns, s.depth, lhs_along_depth, rhs_along_depth, s.batches);
-  if (schedule) set_schedule(p, rounding, *schedule);
+  codegen::ScheduleTable table;
+  if (schedule) table.pin(p, *schedule);
   std::vector<LiteralPtr> arguments;
   const ir::Function& f = *module->find("f");
   for (std::size_t k = 0; k < f.parameters().size(); ++k) {
     arguments.push_back(testing_support::random_literal(f.type(f.parameters()[k]), testing_support::Values::ordinary, 7 * k + 1, -1, 1));
   }
-  const auto actual = codegen::run_compiled(*module, "f", arguments, {.target = rounding}, *gpu());
+  const auto actual = codegen::run_compiled(*module, "f", arguments, {.target = rounding, .schedules = &table}, *gpu());
   ASSERT_TRUE(actual) << actual.error().text();
   const std::vector<double> x = testing_support::numbers(arguments[0]), w = testing_support::numbers(arguments[1]);
   const std::vector<double> bias = has_epilogue ? testing_support::numbers(arguments[2]) : std::vector<double>{};

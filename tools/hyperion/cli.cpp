@@ -88,28 +88,52 @@ void add_eval(CLI::App& tool, EvalOptions& options, std::string& task) {
 }
 
 void add_tune(CLI::App& tool, TuneCommandOptions& options) {
-  CLI::App& app = *tool.add_subcommand("tune", "measure how matrix products run on a GPU's tensor cores");
-  app.add_option("shapes", options.shapes, "ROWSxCOLUMNSxDEPTH; one number is a cube")->capture_default_str();
-  app.add_option("--dtype", options.dtype, "bf16, f16, or f32, which is rounded to tf32")
+  CLI::App& app = *tool.add_subcommand("tune", "measure matrix products on a GPU's tensor cores, and keep the fastest schedules");
+  app.footer(
+      "Each product is compiled by several schedules, which are measured; programs compiled from then on use\n"
+      "the fastest. Times are kept beside the compile cache as they are taken: a run that is stopped goes on\n"
+      "where it was. Nothing is ever measured unless this command is given.\n\n"
+      "  hyperion tune 4096 4096x1024x768 --layout NN,NT\n"
+      "  hyperion tune --shapes shapes.txt --budget 60\n"
+      "  hyperion tune --model mlp\n"
+      "  hyperion tune --list");
+  app.add_option("SHAPES", options.shapes, "[BATCHESx]ROWSxCOLUMNSxDEPTH; one number is a cube (default: 4096)");
+  app.add_option("--dtype", options.dtype, "of SHAPES: bf16, f16, or f32, which is rounded to tf32")
       ->check(CLI::IsMember({"bf16", "f16", "f32"}))
       ->capture_default_str();
-  app.add_option("--layout", options.layouts, "of the factors, each N (as in x @ w) or T (transposed)")
+  app.add_option("--layout", options.layouts, "of SHAPES' factors, each N (as in x @ w) or T (transposed)")
       ->check(CLI::IsMember({"NN", "NT", "TN", "TT"}))
       ->delimiter(',')
       ->capture_default_str();
+  app.add_option("--shapes", options.shape_file, "a file with a line a product: TYPE LAYOUT SHAPE [peer MICROSECONDS]")
+      ->check(CLI::ExistingFile);
+  app.add_option("--model", options.model, "the products of its training step, under the policy fast (f32 as tf32)")
+      ->check(CLI::IsMember(model_names()));
+  app.add_option("--batch", options.batch, "images a step of the model")->check(CLI::Range(1, 65536))->capture_default_str();
   app.add_option("--candidates", options.candidates, "schedules to measure, the likeliest first")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "for each candidate")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--budget", options.budget, "seconds for everything, shared out evenly; each product gets a measurement")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--again", options.again, "measure also what was measured before");
+  app.add_flag("--all", options.shows_all, "print every schedule's time");
   app.add_option("--device", options.device)->capture_default_str();
-  app.callback([&options] { tune_products(options); });
+  const char* const kInstead = "Instead of measuring";
+  CLI::Option* list = app.add_flag("--list", options.lists, "what was measured, as a table")->group(kInstead);
+  CLI::Option* forget = app.add_flag("--forget", options.forgets, "remove what was measured")->group(kInstead)->excludes(list);
+  app.add_option("--export", options.export_path, "write the fastest schedules as source, to ship (codegen/cuda/schedules.def)")
+      ->group(kInstead)
+      ->excludes(list)
+      ->excludes(forget);
+  app.callback([&options] { tune(options); });
 }
 
 void add_cache(CLI::App& tool) {
-  CLI::App& app = *tool.add_subcommand("cache", "compiled code kept between runs");
+  CLI::App& app = *tool.add_subcommand("cache", "compiled code and measured schedules kept between runs");
   app.require_subcommand(1);
   app.add_subcommand("list", "entries, the most recently used first")->callback(list_cache);
-  app.add_subcommand("clear", "remove all entries")->callback(clear_cache);
+  app.add_subcommand("clear", "remove all entries and measurements")->callback(clear_cache);
   app.add_subcommand("path", "the folder it is in")->callback(print_cache_path);
 }
 

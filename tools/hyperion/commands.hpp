@@ -40,14 +40,22 @@ struct EvalOptions {
 struct TuneCommandOptions {
   std::string device = "cuda:0";
   std::string dtype = "bf16";
-  std::vector<std::string> shapes = {"4096"};     // "4096x4096x1024" is rows, columns, depth; one number: a cube
+  std::vector<std::string> shapes;  // "4096x4096x1024" is rows, columns, depth; one number: a cube
   std::vector<std::string> layouts = {"NN"};
+  std::string shape_file;  // of problems, a line each
+  std::string model;       // "mlp", "cnn": the products of its training step
+  std::int64_t batch = 128;
   int candidates = 10;
-  double seconds = 0.03;  // for each candidate
+  double seconds = 0.03;         // for each candidate
+  std::optional<double> budget;  // seconds for all
+  bool again = false;            // also what was measured before
+  bool shows_all = false;
+  bool lists = false, forgets = false;  // instead of measuring
+  std::string export_path;
 };
 
 void train(const TrainOptions& options);
-void tune_products(const TuneCommandOptions& options);
+void tune(const TuneCommandOptions& options);
 void evaluate(const EvalOptions& options);
 void list_devices();
 void list_cache();

@@ -1,6 +1,5 @@
 // devices, cache, version.
 #include <cstdio>
-#include <ctime>
 
 #include "codegen/llvm/target.hpp"
 #include "frontend/engine.hpp"
@@ -8,6 +7,8 @@
 #include "runtime/cache.hpp"
 #include "runtime/device_kinds.hpp"
 #include "tools/hyperion/commands.hpp"
+#include "tools/hyperion/progress_line.hpp"
+#include "tools/hyperion/tuning.hpp"
 
 namespace hyperion::tools {
 namespace {
@@ -16,16 +17,6 @@ void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 runtime::DiskCache open_cache() {
   return runtime::DiskCache(runtime::CacheOptions{.folder = {}, .producer = {}});
-}
-
-// "2026-01-31 12:00", local time.
-std::string moment(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm local{};
-  localtime_r(&time, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
-  return text;
 }
 
 }  // namespace
@@ -59,10 +50,11 @@ void list_cache() {
   std::uint64_t total = 0;
   const auto entries = cache.list();
   for (const runtime::CacheEntry& entry : entries) {
-    print(format("{}  {:>8.1f} KiB  {}\n", moment(entry.last_used),
+    print(format("{}  {:>8.1f} KiB  {}\n", moment_text(entry.last_used),
                  static_cast<double>(entry.bytes) / 1024, entry.path));
     total += entry.bytes;
   }
+  print(format("tuning: {}\n", tuning_summary(*open_tuning_store())));
   print(format("{} entries, {:.1f} MiB\n", entries.size(),
                static_cast<double>(total) / (1024 * 1024)));
 }
@@ -73,6 +65,7 @@ void clear_cache() {
     throw Error(Code::failed_precondition, "the cache is off: " + cache.disabled_because());
   }
   print(format("removed {} entries\n", cache.clear()));
+  print(format("removed {} measurements\n", open_tuning_store()->forget()));
 }
 
 void print_cache_path() { print(runtime::default_cache_folder() + "\n"); }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "ir/support/format.hpp"
 
@@ -55,6 +56,15 @@ std::string duration_text(double seconds) {
   if (whole < 60) return format("{} s", whole);
   if (whole < 3600) return format("{}:{:02}", whole / 60, whole % 60);
   return format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string moment_text(std::int64_t seconds_since_1970) {
+  const std::time_t time = seconds_since_1970;
+  std::tm local{};
+  localtime_r(&time, &local);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
+  return text;
 }
 
 }  // namespace hyperion::tools

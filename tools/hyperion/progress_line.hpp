@@ -38,5 +38,7 @@ class ProgressLine {
 
 // "1:05", "12 s".
 std::string duration_text(double seconds);
+// "2026-01-31 12:00", local time.
+std::string moment_text(std::int64_t seconds_since_1970);
 
 }  // namespace hyperion::tools

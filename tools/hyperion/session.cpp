@@ -34,8 +34,8 @@ struct SavedModel {
 const optim::SGD kRule{.momentum = 0.9};
 
 template <class Model>
-auto make_step(double rate, std::int64_t total_steps) {
-  const auto step = [=](Training<Model> t, const Tensor& images, const Tensor& labels) {
+auto step_function(double rate, std::int64_t total_steps) {
+  return [=](Training<Model> t, const Tensor& images, const Tensor& labels) {
     const auto loss_of = [&](const Model& model) {
       const Tensor logits = model(images);
       return std::pair(nn::cross_entropy(logits, labels), nn::accuracy(logits, labels));
@@ -46,7 +46,11 @@ auto make_step(double rate, std::int64_t total_steps) {
     std::tie(t.model, t.optimizer) = optim::update(kRule, t.model, gradient, t.optimizer);
     return std::pair(t, value);
   };
-  return jit(step, {.donate = {0}});
+}
+
+template <class Model>
+auto make_step(double rate, std::int64_t total_steps) {
+  return jit(step_function<Model>(rate, total_steps), {.donate = {0}});
 }
 
 template <class Model>
@@ -71,9 +75,15 @@ class ModelSession : public Session {
   }
 
   void prepare() override {
-    const std::vector<float> images(static_cast<std::size_t>(options_.batch_size * pixels()));
-    const std::vector<std::int32_t> labels(static_cast<std::size_t>(options_.batch_size), kNoLabel);
-    evaluation_(training_.model, image_tensor(images), label_tensor(labels)).first.eval();
+    const auto [images, labels] = empty_batch();
+    evaluation_(training_.model, images, labels).first.eval();
+  }
+
+  RecordedStep record_step() const override {
+    const auto [images, labels] = empty_batch();
+    const auto call = frontend::trace_call("step", step_function<Model>(options_.learning_rate, options_.total_steps),
+                                           frontend::user_line(std::source_location::current()), training_, images, labels);
+    return {call.function.module, call.function.function->name};
   }
 
   StepResult step(Tensor images, Tensor labels) override {
@@ -132,6 +142,11 @@ class ModelSession : public Session {
   std::int64_t parameter_count() const override { return tree::element_count(training_.model); }
 
  private:
+  std::pair<Tensor, Tensor> empty_batch() const {
+    const std::vector<float> images(static_cast<std::size_t>(options_.batch_size * pixels()));
+    const std::vector<std::int32_t> labels(static_cast<std::size_t>(options_.batch_size), kNoLabel);
+    return {image_tensor(images), label_tensor(labels)};
+  }
   std::int64_t pixels() const { return options_.size.height * options_.size.width; }
   Tensor image_tensor(std::span<const float> pixels) const {
     return from_span(pixels, {options_.batch_size, options_.size.height, options_.size.width});

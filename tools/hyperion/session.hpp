@@ -35,6 +35,12 @@ struct StepResult {
   float accuracy = 0;  // share of the batch that was right
 };
 
+// A function of a module of its own.
+struct RecordedStep {
+  std::shared_ptr<const ir::Module> module;
+  std::string function;
+};
+
 struct Evaluation {
   double loss = 0;
   double accuracy = 0;
@@ -49,6 +55,8 @@ class Session {
 
   // Compiles what evaluate() runs.
   virtual void prepare() = 0;
+  // What step() compiles.
+  virtual RecordedStep record_step() const = 0;
   virtual StepResult step(Tensor images, Tensor labels) = 0;  // a batch, as TensorBatches gives it
   // Of a whole set, pixels normalised as `normalisation` says.
   virtual Evaluation evaluate(const data::LabelledImages& set,
