@@ -68,14 +68,17 @@ class ContractionEmitter {
         .may_round = target_.tf32};
   }
 
-  CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
+  CudaKernelText with_tensor_cores(const TensorProblem& problem, std::vector<std::string> parameters) {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const TensorSchedule schedule = choose_schedule(problem, target_);
-    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
-    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
-    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
-                      parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
+                                                  {translator_.name(op_.operands[0]), translator_.name(op_.operands[1]), finish(5)});
+    using Uses = CudaKernelText::Uses;
+    CudaKernelText out{.schedule = schedule.text(), .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma};
+    if (!parts.parameters.empty()) parameters.insert(parameters.begin(), parts.parameters);
+    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
+                      parts.shape.block.x, parts.blocks, identifier, fmt::join(parameters, ", "), before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
     return out;
   }

@@ -7,6 +7,7 @@
 #include "codegen/cuda/prelude.hpp"
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
+#include "codegen/cuda/prelude_mma.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
 #include "runtime/cuda/compiler.hpp"
@@ -37,8 +38,10 @@ class CudaGenerator final : public CodeGenerator {
     Program& program = programs_.back();
     HYP_TRY(CudaKernelText emitted, emit_cuda_kernel(kernel, lowered, target_, program.scalars));
     program.kernels += emitted.text;
-    program.has_contractions |= emitted.uses == CudaKernelText::Uses::contractions;
-    program.has_tensor_cores |= emitted.uses == CudaKernelText::Uses::tensor_cores;
+    using Uses = CudaKernelText::Uses;
+    program.has_contractions |= emitted.uses == Uses::contractions;
+    program.has_wgmma |= emitted.uses == Uses::wgmma;
+    program.has_mma |= emitted.uses == Uses::mma;
     EmittedKernel out{.workspace_bytes = emitted.workspace_bytes, .schedule = emitted.schedule};
     for (runtime::cuda::KernelEntry& entry : emitted.entries) {
       // No launch for what has no blocks.
@@ -83,13 +86,21 @@ class CudaGenerator final : public CodeGenerator {
     std::string kernels;
     std::vector<runtime::cuda::KernelEntry> entries;
 
-    bool has_contractions = false, has_tensor_cores = false;
+    bool has_contractions = false, has_wgmma = false, has_mma = false;
+
+    std::string prelude() const {
+      std::string out(kCudaPrelude);
+      if (has_contractions) out += kCudaContractionPrelude;
+      if (has_wgmma || has_mma) out += kCudaRingPrelude;
+      if (has_wgmma) out += kCudaAsyncPrelude;
+      if (has_mma) out += kCudaMmaInstructions, out += kCudaMmaPrelude;
+      return out;
+    }
 
     std::string text() const {
-      return format("{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
+      return format("{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
                     "{}{}\n}}  // namespace hyperion\n",
-                    kCudaPrelude, has_contractions ? kCudaContractionPrelude : "", has_tensor_cores ? kCudaAsyncPrelude : "",
-                    scalars.text(), kernels);
+                    prelude(), scalars.text(), kernels);
     }
   };
 

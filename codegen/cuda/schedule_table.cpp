@@ -40,7 +40,9 @@ void set_schedule(const TensorProblem& problem, const CudaTarget& target, const 
 }
 
 TensorSchedule choose_schedule(const TensorProblem& problem, const CudaTarget& target) {
-  if (const auto known = known_schedule(problem, target)) return *known;
+  // The key says nothing of strides, and not every engine reads all of them.
+  const auto known = known_schedule(problem, target);
+  if (known && fits_engine(problem, target, known->engine)) return *known;
   const std::vector<TensorSchedule> schedules = tensor_schedules(problem, target);
   HYP_CHECK(!schedules.empty(), "no schedule fits a product that fits the tensor cores");
   return schedules.front();

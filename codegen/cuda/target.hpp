@@ -23,6 +23,7 @@ struct CudaTarget {
 
   int compute() const;  // 90 for sm_90a
   bool has_wgmma() const { return architecture == "sm_90a"; }
+  bool has_mma() const { return compute() >= 80; }  // with bf16, tf32 and asynchronous copies
   std::string key() const;
 
   static CudaTarget of(const runtime::cuda::DeviceProperties& device);
