@@ -72,14 +72,19 @@ class ContractionEmitter {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const TensorSchedule schedule = choose_schedule(problem, target_);
-    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
-                                                  {translator_.name(op_.operands[0]), translator_.name(op_.operands[1]), finish(5)});
     using Uses = CudaKernelText::Uses;
     CudaKernelText out{.schedule = schedule.text(), .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma};
-    if (!parts.parameters.empty()) parameters.insert(parameters.begin(), parts.parameters);
-    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
-                      parts.shape.block.x, parts.blocks, identifier, fmt::join(parameters, ", "), before, parts.body);
+    const bool has_parts = schedule.parts > 1;
+    if (has_parts) add_workspace(out, parameters, "float", schedule.parts);
+    const std::string list = format("{}", fmt::join(parameters, ", "));
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
+                                                  {.lhs = translator_.name(op_.operands[0]),
+                                                   .rhs = translator_.name(op_.operands[1]),
+                                                   .finish = has_parts ? store_partial_sums() : finish(5)});
+    out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}{}{}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
+                      parts.shape.block.x, parts.blocks, identifier, parts.parameters, parts.parameters.empty() ? "" : ", ", list, before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
+    if (has_parts) add_combination(out, list, before, finish(2), "float", schedule.parts);
     return out;
   }
 
@@ -99,8 +104,7 @@ class ContractionEmitter {
     CudaKernelText out{.schedule = format("{}x{} by FMA{}", height, width, parts > 1 ? format(", depth in {} parts", parts) : ""),
                        .uses = CudaKernelText::Uses::contractions};
     if (parts > 1) {
-      out.workspace_bytes = parts * batches_ * rows_ * columns_ * static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
-      parameters.push_back(format("{}* __restrict__ partial_sums", sum));
+      add_workspace(out, parameters, sum, parts);
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
     out.text = format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
@@ -117,8 +121,7 @@ class ContractionEmitter {
     if (parts > 1) {
       out.text += format("  const int part = static_cast<int>(blockIdx.x) / {}, begin = part * {}, end = min({}, begin + {});\n", blocks, each, depth_, each);
       range = "begin, end";
-      last = format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
-                    "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
+      last = store_partial_sums();
     }
     out.text += format("  contract_fma<{}_problem::Problem, {}>(problem, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
                        "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
@@ -133,6 +136,17 @@ class ContractionEmitter {
     constexpr std::int64_t kShortestPart = 128, kMostParts = 128;
     if (blocks == 0 || blocks >= target_.multiprocessors || depth_ < 4 * kShortestPart) return 1;
     return std::min({(2 * target_.multiprocessors + blocks - 1) / blocks, depth_ / kShortestPart, kMostParts});
+  }
+
+  // What a kernel of parts has besides, and does with its sums.
+  void add_workspace(CudaKernelText& out, std::vector<std::string>& parameters, const std::string& sum, std::int64_t parts) const {
+    const auto bytes = static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
+    out.workspace_bytes = parts * batches_ * rows_ * columns_ * bytes;
+    parameters.push_back(format("{}* __restrict__ partial_sums", sum));
+  }
+  std::string store_partial_sums() const {
+    return format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
+                  "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
   }
 
   // Adds up the parts' sums, always in the same order, and finishes them.

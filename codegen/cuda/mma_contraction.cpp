@@ -20,6 +20,13 @@ int stage_depth(const TensorProblem& problem, const TensorSchedule& s) {
 std::int64_t steps(const TensorProblem& problem, const TensorSchedule& s) {
   return divide_up(problem.depth, stage_depth(problem, s));
 }
+// Of a part of depth; the last one may have fewer.
+std::int64_t part_steps(const TensorProblem& problem, const TensorSchedule& s) {
+  return divide_up(steps(problem, s), s.parts);
+}
+std::int64_t tile_count(const TensorProblem& problem, const TensorSchedule& s) {
+  return problem.batches * divide_up(problem.rows, s.rows) * divide_up(problem.columns, s.columns);
+}
 int warps(const TensorSchedule& s) { return (s.rows / s.warp_rows) * (s.columns / s.warp_columns); }
 int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * s.depth_bytes; }
 // The sums leave over the ring.
@@ -44,22 +51,22 @@ bool is_fetched(const TensorProblem& problem, bool is_lhs) {
 // Cycles of one multiprocessor, from NVIDIA's figures of what its tensor cores, its shared memory and its share of the
 // second-level cache do in one. A model: it ranks schedules until `hyperion tune` has measured them.
 double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
-  constexpr double kStart = 1500, kCacheBytes = 40, kSharedBytes = 128, kSumsStored = 2;
+  constexpr double kStart = 1500, kCacheBytes = 40, kSharedBytes = 128, kSumsStored = 2, kBarrier = 60;
   // Bytes' worth of factors that are multiplied in a cycle, of 2 KiB for 1,024 multiply-adds of 16 bits.
   const double product_bytes = target.compute() == 80 ? 2048 : target.compute() >= 90 ? 2560 : 1024;
-  const double tiles = static_cast<double>(problem.batches) * static_cast<double>(divide_up(problem.rows, s.rows)) *
-                       static_cast<double>(divide_up(problem.columns, s.columns));
   const double products = s.rows * static_cast<double>(s.columns) * s.depth_bytes / product_bytes;
   const double written = static_cast<double>(stage_bytes(s));
   const double read = static_cast<double>(warps(s)) * (s.warp_rows + s.warp_columns) * s.depth_bytes;
   const double step = std::max({products, (written + read) / kSharedBytes, written / kCacheBytes});
-  const double each = static_cast<double>(divide_up(static_cast<std::int64_t>(tiles), target.multiprocessors));
+  const double each = static_cast<double>(divide_up(tile_count(problem, s) * s.parts, target.multiprocessors));
   // A scheduler with a single warp waits for what it reads; blocks beside one another fill each other's gaps.
   const double resident = std::min(each, static_cast<double>(s.blocks)) * warps(s);
   const double gaps = resident <= 4 ? 1.5 : 1.1;
-  const double barrier = 60;
-  const double main = static_cast<double>(steps(problem, s)) * (step * gaps + barrier / std::min<double>(s.blocks, each));
-  return each * (main + s.rows * s.columns / kSumsStored / s.blocks) + kStart;
+  const double main = static_cast<double>(part_steps(problem, s)) * (step * gaps + kBarrier / std::min<double>(s.blocks, each));
+  const double whole = each * (main + s.rows * s.columns / kSumsStored / s.blocks) + kStart;
+  if (s.parts == 1) return whole;
+  const double results = static_cast<double>(problem.batches * problem.rows) * static_cast<double>(problem.columns);
+  return whole + 2 * kStart + s.parts * results * sizeof(float) / (kCacheBytes / 2 * target.multiprocessors);
 }
 
 class MmaPrinter {
@@ -76,8 +83,17 @@ class MmaPrinter {
     line("const int warp_ = __shfl_sync(~0u, thread_of_block / 32, 0);");
     line("constexpr unsigned rank = 0;");
     print_walk(lines_, {.down = down, .across = across, .rows = s_.rows, .columns = s_.columns, .group = s_.group});
+    const std::int64_t tiles = tile_count(problem_, s_);
     line("int batch_, first_row, first_column;");
-    line("place_of(static_cast<int>(blockIdx.x), batch_, first_row, first_column);");
+    line(format("place_of(static_cast<int>(blockIdx.x){}, batch_, first_row, first_column);",
+                s_.parts > 1 ? format(" % {}", tiles) : ""));
+    if (s_.parts > 1) {
+      const std::int64_t all = steps(problem_, s_), each = part_steps(problem_, s_);
+      line(format("const int part = static_cast<int>(blockIdx.x) / {}, begin = part * {};", tiles, each));
+      line(format("const int steps = min({}, {} - begin);", each, all));
+    } else {
+      line(format("constexpr int steps = {};", steps(problem_, s_)));
+    }
     declare(true), declare(false);
     line(format("float sums_of_tile[{}][{}] = {{}};", s_.warp_rows / 16, s_.warp_columns / 2));
     line(format("Cursor<{}> at{{0, 0}};", s_.stages));
@@ -85,7 +101,7 @@ class MmaPrinter {
     TensorKernel out;
     out.body = lines_.take();
     out.blocks = s_.blocks;
-    out.shape = {.grid = {static_cast<unsigned>(problem_.batches * down * across)},
+    out.shape = {.grid = {static_cast<unsigned>(tiles * s_.parts)},
                  .block = {static_cast<unsigned>(program_.threads)},
                  .shared_bytes = static_cast<unsigned>(program_.shared_bytes)};
     return out;
@@ -123,14 +139,12 @@ class MmaPrinter {
     const bool is_lhs = statement.operand == 0;
     const std::string_view name = is_lhs ? "lhs" : "rhs";
     // Behind the end of depth there is nothing to bring.
-    const std::string step = is_in_loop_ ? format("k + {}", statement.ahead) : format("{}", statement.ahead);
-    const auto bring = [&](const std::string& call) {
-      if (is_in_loop_) line(format("if ({} < {}) {}", step, steps(problem_, s_), call));
-      else if (statement.ahead < steps(problem_, s_)) line(call);
-    };
+    const std::string ahead = is_in_loop_ ? format("k + {}", statement.ahead) : format("{}", statement.ahead);
+    const std::string step = s_.parts > 1 ? "begin + " + ahead : ahead;
+    const auto bring = [&](const std::string& call) { line(format("if ({} < steps) {}", ahead, call)); };
     switch (statement.kind) {
       case AsyncKind::for_depth:
-        lines_.open(format("for (int k = 0; k < {}; ++k)", steps(problem_, s_)));
+        lines_.open("for (int k = 0; k < steps; ++k)");
         is_in_loop_ = true;
         for (const AsyncStatement& inner : statement.body) print(inner);
         is_in_loop_ = false;
@@ -180,17 +194,27 @@ bool fits_mma(const TensorProblem& problem, const CudaTarget& target) {
 
 std::vector<TensorSchedule> mma_schedules(const TensorProblem& problem, const CudaTarget& target) {
   constexpr int kMostStages = 6;
+  constexpr std::int64_t kShortestPart = 8, kMostParts = 64;  // steps; what adds the parts up reads them one by one
   std::vector<TensorSchedule> all;
   const bool is_fetched_at_all = is_fetched(problem, true) || is_fetched(problem, false);
   const auto add = [&](int rows, int columns, int warp_rows, int warp_columns, int blocks) {
     // What is fetched waits in registers, beside the sums.
-    if (is_fetched_at_all && warp_rows * warp_columns > 64 * 32) return;
+    const bool is_large = warp_rows * warp_columns > 64 * 32;
+    if (is_fetched_at_all && is_large) return;
     for (int depth_bytes : {64, 128}) {
+      // These were seen to spill: rounding and fetching want registers of their own.
+      if (depth_bytes == 128 && (is_fetched_at_all || (is_large && problem.dtype == DType::f32))) continue;
       TensorSchedule s{.engine = TensorEngine::mma, .rows = rows, .columns = columns, .stages = 0, .warp_rows = warp_rows,
                        .warp_columns = warp_columns, .depth_bytes = depth_bytes, .blocks = blocks};
       const int each = (target.block_shared_bytes + kReservedBytes) / blocks - kReservedBytes;
       s.stages = std::min(each / stage_bytes(s), kMostStages);
-      if (s.stages >= (is_fetched_at_all ? 2 : 3)) all.push_back(s);
+      if (s.stages < (is_fetched_at_all ? 2 : 3)) continue;
+      all.push_back(s);
+      const std::int64_t wanted = target.multiprocessors * blocks / tile_count(problem, s);
+      s.parts = static_cast<int>(std::min({wanted, steps(problem, s) / kShortestPart, kMostParts}));
+      if (s.parts < 2) continue;
+      s.parts = static_cast<int>(divide_up(steps(problem, s), part_steps(problem, s)));  // none is empty
+      all.push_back(s);
     }
   };
   add(128, 128, 64, 64, 2);

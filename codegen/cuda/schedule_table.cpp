@@ -21,9 +21,9 @@ struct Table {
 }  // namespace
 
 std::string schedule_key(const TensorProblem& problem, const CudaTarget& target) {
-  return format("{} {}{} {}x{}x{}x{} on {} {}", dtype_name(problem.dtype), problem.lhs.is_along_depth() ? "N" : "T",
+  return format("{} {}{} {}x{}x{}x{} on {} {}{}", dtype_name(problem.dtype), problem.lhs.is_along_depth() ? "N" : "T",
                 problem.rhs.is_along_depth() ? "T" : "N", problem.batches, problem.rows, problem.columns, problem.depth,
-                target.architecture, target.multiprocessors);
+                target.architecture, target.multiprocessors, target.wgmma ? "" : " without wgmma");
 }
 
 std::optional<TensorSchedule> known_schedule(const TensorProblem& problem, const CudaTarget& target) {

@@ -20,9 +20,10 @@ struct CudaTarget {
   // which order elements are summed: always the same order, so results do not change from run to run.
   bool bitwise = false;
   bool tf32 = false;  // products of f32 may round their factors to tf32
+  bool wgmma = true;  // where the GPU has it; otherwise products are those of older GPUs
 
   int compute() const;  // 90 for sm_90a
-  bool has_wgmma() const { return architecture == "sm_90a"; }
+  bool has_wgmma() const { return architecture == "sm_90a" && wgmma; }
   bool has_mma() const { return compute() >= 80; }  // with bf16, tf32 and asynchronous copies
   std::string key() const;
 

@@ -406,8 +406,8 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
 
 std::string TensorSchedule::text() const {
   if (engine == TensorEngine::mma) {
-    return format("{}x{} by mma, warps {}x{}, {} stages of {} B, {} blocks, group {}", rows, columns, warp_rows, warp_columns, stages,
-                  depth_bytes, blocks, group);
+    return format("{}x{} by mma, warps {}x{}, {} stages of {} B, {} blocks, group {}{}", rows, columns, warp_rows, warp_columns, stages,
+                  depth_bytes, blocks, group, parts > 1 ? format(", depth in {} parts", parts) : "");
   }
   return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster, takes_turns ? "turns" : "together", group);
 }

@@ -35,6 +35,7 @@ struct TensorSchedule {
   int warp_columns = 64;
   int depth_bytes = 64;     // of an element's line in a stage: 64 or 128
   int blocks = 2;           // that share a multiprocessor
+  int parts = 1;            // of depth, for blocks of their own where tiles are few; their sums are added up by another kernel
 
   friend bool operator==(const TensorSchedule&, const TensorSchedule&) = default;
   std::string text() const;
@@ -75,7 +76,7 @@ struct TensorKernel {
 // What the kernel around it brings.
 struct TensorHoles {
   std::string lhs, rhs;  // pointers to the operands
-  std::string finish;    // uses `sums[4]`, `batch_`, `at_row` and `at_column`; runs for each vector of four columns
+  std::string finish;    // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns
 };
 // REQUIRES: fits_engine() of the schedule's.
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
