@@ -62,7 +62,8 @@ double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, co
   // A scheduler with a single warp waits for what it reads; blocks beside one another fill each other's gaps.
   const double resident = std::min(each, static_cast<double>(s.blocks)) * warps(s);
   const double gaps = resident <= 4 ? 1.5 : 1.1;
-  const double main = static_cast<double>(part_steps(problem, s)) * (step * gaps + kBarrier / std::min<double>(s.blocks, each));
+  const double barrier = kBarrier / std::min<double>(s.blocks, each);
+  const double main = static_cast<double>(part_steps(problem, s)) * (step * gaps + barrier);
   const double whole = each * (main + s.rows * s.columns / kSumsStored / s.blocks) + kStart;
   if (s.parts == 1) return whole;
   const double results = static_cast<double>(problem.batches * problem.rows) * static_cast<double>(problem.columns);

@@ -25,7 +25,8 @@ void copies_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 inline void write_chunk(unsigned to, const unsigned (&words)[4]) {
-  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3]) : "memory");
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
+               ::"r"(to), "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3]) : "memory");
 }
 
 // Four matrices of 8 lines of 16 bytes; lane l says where line l % 8 of matrix l / 8 begins, and receives of each matrix
@@ -54,12 +55,13 @@ inline unsigned as_tf32(unsigned word) {
 // 16 rows times 8 columns, of 32 bytes of depth.
 template <class Element>
 void multiply_fragments(float* sums, const unsigned (&a)[4], unsigned b0, unsigned b1);
-#define HYP_MULTIPLY(Element, shape, type)                                                                               \
-  template <>                                                                                                            \
-  inline void multiply_fragments<Element>(float* sums, const unsigned (&a)[4], unsigned b0, unsigned b1) {               \
-    asm volatile("mma.sync.aligned." shape ".row.col.f32." type "." type ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                                            \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));                                        \
+#define HYP_MULTIPLY(Element, shape, type)                                                                         \
+  template <>                                                                                                      \
+  inline void multiply_fragments<Element>(float* sums, const unsigned (&a)[4], unsigned b0, unsigned b1) {         \
+    asm volatile("mma.sync.aligned." shape ".row.col.f32." type "." type ".f32 "                                   \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                                 \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                                      \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));                                  \
   }
 HYP_MULTIPLY(F16, "m16n8k16", "f16")
 HYP_MULTIPLY(BF16, "m16n8k16", "bf16")
@@ -141,11 +143,23 @@ struct TileSource {
     HYP_EACH(i, kEach) {
       const int count = present(step, i) / 2;
       const auto* const elements = reinterpret_cast<const unsigned short*>(at(step, i));
-      HYP_EACH(w, 4) {
-        const unsigned low = 2 * w < count ? elements[2 * w] : 0, high = 2 * w + 1 < count ? elements[2 * w + 1] : 0;
-        held.words[i][w] = low | high << 16;
+      if (count == 8) {
+        fetch_whole(held.words[i], elements);
+      } else {
+        HYP_EACH(w, 4) {
+          const unsigned low = 2 * w < count ? elements[2 * w] : 0, high = 2 * w + 1 < count ? elements[2 * w + 1] : 0;
+          held.words[i][w] = low | high << 16;
+        }
       }
     }
+  }
+  // Words that begin at multiples of 4 bytes, shifted where the elements do not: five reads for eight. Besides them only the
+  // element before is read.
+  static void fetch_whole(unsigned (&to)[4], const unsigned short* elements) {
+    const unsigned odd = reinterpret_cast<unsigned long long>(elements) / 2 % 2;
+    const auto* const words = reinterpret_cast<const unsigned*>(elements - odd);
+    const unsigned read[5] = {words[0], words[1], words[2], words[3], elements[7]};
+    HYP_EACH(w, 4) to[w] = __funnelshift_r(read[w], read[w + 1], 16 * odd);
   }
   void keep(const Held& held, unsigned tile) const {
     HYP_EACH(i, kEach) write_chunk(tile + place(i), held.words[i]);
@@ -161,7 +175,8 @@ struct FragmentReader {
 
   FragmentReader(int first, int lane_) : free(first), lane(lane_) {
     // Which of the four matrices lie beyond the first eight elements of the free axis, and of depth.
-    const unsigned matrix = lane / 8, upper_free = kIsLhs ? matrix % 2 : matrix / 2, upper_depth = kIsLhs ? matrix / 2 : matrix % 2;
+    const unsigned matrix = lane / 8;
+    const unsigned upper_free = kIsLhs ? matrix % 2 : matrix / 2, upper_depth = kIsLhs ? matrix / 2 : matrix % 2;
     if constexpr (Tile::kIsAlongDepth) line = first + upper_free * 8 + lane % 8, chunk = upper_depth;
     else line = upper_depth * 8 + lane % 8, chunk = first / 8 + upper_free;
   }
@@ -199,7 +214,8 @@ void multiply_stage(float (&sums)[kRows / 16][kColumns / 2], const FragmentReade
     if (step + 1 < kSteps) read(step + 1);
     HYP_EACH(row, kRows / 16) HYP_EACH(column, kColumns / 8) {
       const auto& pair = b[step % 2][column / 2];
-      multiply_fragments<typename Lhs::Element>(&sums[row][column * 4], a[step % 2][row], pair[column % 2 * 2], pair[column % 2 * 2 + 1]);
+      const unsigned first = pair[column % 2 * 2], second = pair[column % 2 * 2 + 1];
+      multiply_fragments<typename Lhs::Element>(&sums[row][column * 4], a[step % 2][row], first, second);
     }
   }
 }

@@ -58,6 +58,7 @@ TEST(MmaProgram, FaultsAreFound) {
     const auto at = std::ranges::find(list, kind, &AsyncStatement::kind);
     std::iter_swap(at, at + 1);
   };
+  const auto is_meet = [](const AsyncStatement& statement) { return statement.kind == AsyncKind::meet; };
   const std::vector<Fault> faults = {
       {"copies are not waited for", [&](auto& p) { erase(loop(p), AsyncKind::wait_copies); }},
       {"one group too many may be under way", [&](auto& p) { ++find(loop(p), AsyncKind::wait_copies)->pending; }},
@@ -66,8 +67,8 @@ TEST(MmaProgram, FaultsAreFound) {
       {"members do not meet before products", [&](auto& p) { erase(loop(p), AsyncKind::meet); }},
       {"members meet before they have waited", [&](auto& p) { swap_with_next(loop(p), AsyncKind::wait_copies); }},
       {"members meet after they have copied", [&](auto& p) { swap_with_next(loop(p), AsyncKind::meet); }},
-      {"members meet after products", [&](auto& p) { std::ranges::rotate(loop(p), std::ranges::find(loop(p), AsyncKind::meet, &AsyncStatement::kind) + 1); }},
-      {"members do not meet before the epilogue", [&](auto& p) { std::erase_if(body(p), [](const auto& s) { return s.kind == AsyncKind::meet; }); }},
+      {"members wait and meet after products", [&](auto& p) { std::ranges::rotate(loop(p), loop(p).begin() + 2); }},
+      {"members do not meet before the epilogue", [&](auto& p) { std::erase_if(body(p), is_meet); }},
       {"a copy of the first step is missing", [&](auto& p) { erase(body(p), AsyncKind::copy); }},
       {"a copy is missing", [&](auto& p) { erase(loop(p), AsyncKind::copy); }},
       {"an operand is copied twice", [&](auto& p) { find(loop(p), AsyncKind::copy, 1)->operand = 0; }},
@@ -75,12 +76,13 @@ TEST(MmaProgram, FaultsAreFound) {
       {"a copy is of the wrong step", [&](auto& p) { --find(loop(p), AsyncKind::copy)->ahead; }},
       {"two copies at first go to one stage", [&](auto& p) { find(body(p), AsyncKind::copy, 2)->ahead = 0; }},
       {"the cursor stands still", [&](auto& p) { erase(loop(p), AsyncKind::advance); }},
-      {"the cursor advances before products", [&](auto& p) { swap_with_next(loop(p), AsyncKind::multiply); }, false},
+      {"the cursor advances before products", [&](auto& p) { swap_with_next(loop(p), AsyncKind::multiply); }},
       {"steps are not multiplied", [&](auto& p) { erase(loop(p), AsyncKind::multiply); }},
       {"what is fetched is not kept", [&](auto& p) { erase(loop(p), AsyncKind::keep); }, true},
       {"what is kept was not fetched", [&](auto& p) { erase(loop(p), AsyncKind::fetch); }, true},
       {"another step is kept than was fetched", [&](auto& p) { ++find(loop(p), AsyncKind::fetch)->ahead; }, true},
-      {"what is kept overwrites the current stage", [&](auto& p) { ++find(loop(p), AsyncKind::fetch)->ahead, ++find(loop(p), AsyncKind::keep)->ahead; }, true},
+      {"what is kept overwrites the current stage",
+       [&](auto& p) { ++find(loop(p), AsyncKind::fetch)->ahead, ++find(loop(p), AsyncKind::keep)->ahead; }, true},
       {"members do not meet after they have kept", [&](auto& p) { erase(loop(p), AsyncKind::meet); }, true},
       {"the ring does not fit", [&](auto& p) { p.shared_bytes = 1 << 20; }},
       {"the ring is larger than its memory", [&](auto& p) { p.shared_bytes = 1024; }},
@@ -88,8 +90,9 @@ TEST(MmaProgram, FaultsAreFound) {
       {"a warp is missing", [&](auto& p) { --p.roles[0].members; }},
       {"threads do not add up", [&](auto& p) { p.threads = 512; }},
   };
-  const TensorSchedule schedule{.engine = TensorEngine::mma, .rows = 128, .columns = 128, .stages = 4, .warp_rows = 64, .warp_columns = 64};
-  const TensorSchedule narrow{.engine = TensorEngine::mma, .rows = 128, .columns = 64, .stages = 3, .warp_rows = 64, .warp_columns = 32};
+  constexpr TensorEngine kMma = TensorEngine::mma;
+  const TensorSchedule schedule{.engine = kMma, .rows = 128, .columns = 128, .stages = 4, .warp_rows = 64, .warp_columns = 64};
+  const TensorSchedule narrow{.engine = kMma, .rows = 128, .columns = 64, .stages = 3, .warp_rows = 64, .warp_columns = 32};
   const AsyncProgram copied = tensor_program(problem(DType::bf16, 4096, 4096, 4096, true, true), schedule);
   const AsyncProgram fetched = tensor_program(problem(DType::bf16, 4096, 4096, 4095, true, true), narrow);
   constexpr int kShared = 163 << 10;
@@ -191,12 +194,13 @@ TEST_P(MmaNumbers, EverySchedule) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(TypesAndLayouts, MmaNumbers,
-                         ::testing::Combine(::testing::Values(DType::bf16, DType::f16, DType::f32), ::testing::Bool(), ::testing::Bool()),
-                         [](const auto& info) {
-                           return std::string(dtype_name(std::get<0>(info.param))) + "_" + (std::get<1>(info.param) ? "N" : "T") +
-                                  (std::get<2>(info.param) ? "T" : "N");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    TypesAndLayouts, MmaNumbers,
+    ::testing::Combine(::testing::Values(DType::bf16, DType::f16, DType::f32), ::testing::Bool(), ::testing::Bool()),
+    [](const auto& info) {
+      const std::string type(dtype_name(std::get<0>(info.param)));
+      return type + "_" + (std::get<1>(info.param) ? "N" : "T") + (std::get<2>(info.param) ? "T" : "N");
+    });
 
 }  // namespace
 }  // namespace hyperion
