@@ -6,10 +6,13 @@
 // there is a deadlock or a wrong number once in a thousand runs. So the structure is data first: verify() plays it on the
 // CPU, in many orders, and only what it accepts is printed.
 //
+// Before Hopper a block is not split. All its warps copy pieces of the tiles to come, each waits for its own, and when all
+// have met, everybody's pieces are there to be multiplied: a role with `members`.
+//
 //   ring     stages of shared memory, each holding a tile of every operand
 //   cursor   a role's place in the ring: stage and phase; advances together with the loop over depth
 //
-// Memory model, barriers and instructions: PTX ISA 8.0, sections on mbarrier, cp.async.bulk.tensor and wgmma.
+// Memory model, barriers and instructions: PTX ISA 8.0, sections on mbarrier, cp.async(.bulk.tensor), wgmma and mma.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +34,21 @@ enum class AsyncKind : std::uint8_t {
   advance,  // the cursor, by one stage
   skip,     // the cursor, by the stages of one tile: another consumer's
   drain,    // waits until every stage has been given back, so that no block leaves while others arrive at it
+  // The ring, where every member brings its own piece of a tile. `ahead`: of this many steps of depth from here, into the
+  // stage as far ahead of the cursor; nothing where depth has ended.
+  copy,           // starts to copy the piece of `operand`
+  fetch, keep,    // the same by way of registers: reads the piece; writes it to the stage
+  commit_copies,  // the copies since the last commit are a group, be it empty
+  wait_copies,    // until at most `pending` of this member's groups are under way
+  meet,           // until all members are here: then all have what any of them waited for
   // Tensor cores.
   fence,            // registers before products that write them
-  multiply,         // the cursor's stage into the accumulators
+  multiply,         // the cursor's stage into the accumulators; done when it returns, if the role has members
   commit,           // the products since the last commit are a group
   wait_multiplies,  // until at most `pending` groups are under way
   // The result.
   turn_wait, turn_pass,  // consumers' turns at the tensor cores
-  epilogue,              // reads the accumulators
+  epilogue,              // reads the accumulators; lays them out over the ring, if the role has members
 };
 
 struct AsyncStatement {
@@ -48,6 +58,7 @@ struct AsyncStatement {
   int bytes = 0;    // expect: all of a stage. load: of this load, into each block that receives it
   int pending = 0;
   int lag = 0;
+  int ahead = 0;
   bool multicast = false;  // load: into every block of the cluster, each loading its share
   std::vector<AsyncStatement> body;
 };
@@ -55,6 +66,7 @@ struct AsyncStatement {
 struct AsyncRole {
   std::string name;
   int threads = 128;    // that run it
+  int members = 0;      // parts of the role that run side by side and meet: its warps; 0: the role is one
   int arrivals = 1;     // of one `arrive` of this role, at each block
   int registers = 0;    // a thread; 0: as launched
   int first_tile = 0, tile_step = 1;  // of the block's tiles
@@ -76,9 +88,10 @@ struct AsyncProgram {
   int shared_bytes = 0;                // in all
   int launch_registers = 168;          // a thread, before roles change it
   int threads = 384;
+  int blocks = 1;                      // that share a multiprocessor's registers
 };
 
-// What is wrong with it; empty: nothing was found. Limits are those of sm_90: `shared_limit` bytes, 64 Ki registers.
+// What is wrong with it; empty: nothing was found. Limits: `shared_limit` bytes a block, 64 Ki registers a multiprocessor.
 // Plays `rounds` random interleavings of two and three tiles and several depths, in one cluster.
 std::vector<std::string> verify(const AsyncProgram& program, int shared_limit, int rounds = 24);
 

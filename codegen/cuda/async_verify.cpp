@@ -45,6 +45,14 @@ struct Slot {
   int readers = 0;  // products under way
 };
 
+// The piece of an operand's tile that one member brings into a stage.
+struct Piece {
+  int tile = -1, depth = -1;
+  bool has_arrived = false;  // its member has waited for it
+  bool is_shared = false;    // and has met the others since
+  std::vector<bool> read;    // by which members
+};
+
 struct BarrierState {
   int pending = 0;  // arrivals missing
   int bytes = 0;    // still to come; may run ahead of the expectation
@@ -67,11 +75,18 @@ class Player {
       for (const AsyncBarrier& barrier : program.barriers) {
         block.barriers.emplace_back(static_cast<std::size_t>(program.stages), BarrierState{.pending = barrier.arrivals});
       }
-      for (std::size_t r = 0; r < program.roles.size(); ++r) {
-        Agent agent{.block = b, .role = &program.roles[r]};
-        agent.phase = agent.role->starts_free ? 1 : 0;
-        unroll(agent.role->body, *agent.role, tiles, depth, {nullptr, 0, 0}, agent.steps);
-        agents_.push_back(std::move(agent));
+      for (const AsyncRole& role : program.roles) {
+        for (int member = 0; member < std::max(role.members, 1); ++member) {
+          Agent agent{.block = b, .member = member, .role = &role};
+          agent.phase = role.starts_free ? 1 : 0;
+          unroll(role.body, role, tiles, depth, {nullptr, 0, 0}, agent.steps);
+          agent.fetched.resize(program.operand_bytes.size());
+          agents_.push_back(std::move(agent));
+        }
+        if (role.members == 0) continue;
+        const auto members = static_cast<std::size_t>(role.members);
+        const std::vector<Piece> pieces(members, Piece{.read = std::vector<bool>(members)});
+        block.pieces.assign(static_cast<std::size_t>(program.stages), std::vector(program.operand_bytes.size(), pieces));
       }
     }
   }
@@ -101,12 +116,13 @@ class Player {
  private:
   struct Block {
     std::vector<std::vector<Slot>> slots;  // by stage and operand
+    std::vector<std::vector<std::vector<Piece>>> pieces;  // by stage, operand and member, where the role has members
     std::vector<std::vector<BarrierState>> barriers;
     std::map<int, int> turns;  // passed on, by the consumer that may go
     bool left = false;
   };
   struct Agent {
-    int block = 0;
+    int block = 0, member = 0;
     const AsyncRole* role = nullptr;
     std::vector<Step> steps;
     std::size_t next = 0;
@@ -114,6 +130,9 @@ class Player {
     bool fenced = false;
     std::vector<std::pair<int, std::size_t>> open;  // stage and operand of products not yet committed
     std::deque<std::vector<std::pair<int, std::size_t>>> groups;
+    std::vector<Piece*> open_copies;  // not yet committed
+    std::deque<std::vector<Piece*>> copy_groups;
+    std::vector<std::pair<int, int>> fetched;  // of each operand: the tile and step that wait in registers
     bool is_done() const { return next == steps.size(); }
   };
 
@@ -125,7 +144,8 @@ class Player {
   }
   std::string where(const Agent& agent) const {
     const Step& step = agent.steps[std::min(agent.next, agent.steps.size() - 1)];
-    return format("{} of block {}, tile {}, step {} along depth", agent.role->name, agent.block, step.tile, step.depth);
+    const std::string member = agent.role->members > 0 ? format(", member {}", agent.member) : "";
+    return format("{} of block {}{}, tile {}, step {} along depth", agent.role->name, agent.block, member, step.tile, step.depth);
   }
   void fail(const Agent& agent, const std::string& what) {
     if (fault_.empty()) fault_ = format("{}: {}", where(agent), what);
@@ -146,6 +166,11 @@ class Player {
         if (!has_passed(agent.block, s.barrier, stage, phase)) return false;
         if (++stage == program_.stages) stage = 0, phase ^= 1;
       }
+    }
+    if (s.kind == AsyncKind::meet) {
+      return std::ranges::all_of(agents_, [&](const Agent& other) {
+        return other.block != agent.block || (!other.is_done() && other.steps[other.next].statement->kind == AsyncKind::meet);
+      });
     }
     return true;
   }
@@ -196,7 +221,27 @@ class Player {
         for (int k = 0; k < at.depth; ++k) advance(agent);
         break;
       case AsyncKind::fence: agent.fenced = true; break;
-      case AsyncKind::multiply: multiply(agent, at); break;
+      case AsyncKind::multiply: agent.role->members > 0 ? multiply_pieces(agent, at) : multiply(agent, at); break;
+      case AsyncKind::copy:
+        if (Piece* piece = begin_piece(agent, s, at)) agent.open_copies.push_back(piece);
+        break;
+      case AsyncKind::fetch: agent.fetched[static_cast<std::size_t>(s.operand)] = {at.tile, at.depth + s.ahead}; break;
+      case AsyncKind::keep:
+        if (Piece* piece = begin_piece(agent, s, at)) {
+          if (agent.fetched[static_cast<std::size_t>(s.operand)] != std::pair(piece->tile, piece->depth)) {
+            fail(agent, format("keeps operand {} of another step than it fetched", s.operand));
+          }
+          piece->has_arrived = true;
+        }
+        break;
+      case AsyncKind::commit_copies: agent.copy_groups.push_back(std::exchange(agent.open_copies, {})); break;
+      case AsyncKind::wait_copies:
+        while (static_cast<int>(agent.copy_groups.size()) > s.pending) {
+          for (Piece* piece : agent.copy_groups.front()) piece->has_arrived = true;
+          agent.copy_groups.pop_front();
+        }
+        break;
+      case AsyncKind::meet: return meet(agent.block);
       case AsyncKind::commit:
         agent.groups.push_back(std::exchange(agent.open, {}));
         agent.fenced = false;
@@ -217,6 +262,7 @@ class Player {
       }
       case AsyncKind::epilogue:
         if (!agent.groups.empty() || !agent.open.empty()) fail(agent, "reads the accumulators while products are under way");
+        check_ring_is_free(agent);
         break;
     }
     ++agent.next;
@@ -269,10 +315,69 @@ class Player {
     }
   }
 
+  // All members go on together, and see what any of them waited for.
+  void meet(int block) {
+    for (auto& operands : blocks_[static_cast<std::size_t>(block)].pieces) {
+      for (auto& pieces : operands) {
+        for (Piece& piece : pieces) piece.is_shared = piece.has_arrived;
+      }
+    }
+    for (Agent& agent : agents_) {
+      if (agent.block == block) ++agent.next;
+    }
+    leave(block);
+  }
+
+  // The member's piece of the step ahead; null where depth has ended.
+  Piece* begin_piece(Agent& agent, const AsyncStatement& s, const Step& at) {
+    if (at.depth + s.ahead >= depth_) return nullptr;
+    const int stage = (agent.stage + s.ahead) % program_.stages;
+    Piece& piece = blocks_[static_cast<std::size_t>(agent.block)]
+                       .pieces[static_cast<std::size_t>(stage)][static_cast<std::size_t>(s.operand)][static_cast<std::size_t>(agent.member)];
+    if (piece.tile >= 0 && std::ranges::count(piece.read, false) > 0) {
+      fail(agent, format("overwrites operand {} of stage {} before all have read it", s.operand, stage));
+      return nullptr;
+    }
+    piece = {.tile = at.tile, .depth = at.depth + s.ahead, .read = std::vector<bool>(piece.read.size())};
+    return &piece;
+  }
+
+  void multiply_pieces(Agent& agent, const Step& at) {
+    auto& operands = blocks_[static_cast<std::size_t>(agent.block)].pieces[static_cast<std::size_t>(agent.stage)];
+    for (std::size_t operand = 0; operand < operands.size(); ++operand) {
+      for (std::size_t member = 0; member < operands[operand].size(); ++member) {
+        Piece& piece = operands[operand][member];
+        const bool is_own = static_cast<int>(member) == agent.member;
+        if (piece.tile != at.tile || piece.depth != at.depth) {
+          return fail(agent, format("multiplies operand {} of stage {}, where member {} has brought tile {}, step {}", operand, agent.stage,
+                                    member, piece.tile, piece.depth));
+        }
+        if (is_own ? !piece.has_arrived : !piece.is_shared) {
+          return fail(agent, format("multiplies operand {} of stage {} before the piece of member {} is sure to be there", operand, agent.stage,
+                                    member));
+        }
+        piece.read[static_cast<std::size_t>(agent.member)] = true;
+      }
+    }
+  }
+
+  void check_ring_is_free(const Agent& agent) {
+    for (const auto& operands : blocks_[static_cast<std::size_t>(agent.block)].pieces) {
+      for (const auto& pieces : operands) {
+        for (const Piece& piece : pieces) {
+          if (piece.tile < 0) continue;
+          if (!piece.has_arrived) return fail(agent, "lays sums over the ring while copies are under way");
+          if (std::ranges::count(piece.read, false) > 0) return fail(agent, "lays sums over the ring while others read it");
+        }
+      }
+    }
+  }
+
   std::string deadlock() {
     for (const Agent& agent : agents_) {
       if (agent.is_done()) continue;
       const AsyncStatement& s = *agent.steps[agent.next].statement;
+      if (s.kind == AsyncKind::meet) return format("deadlock: {} waits for the others", where(agent));
       const std::string what = s.kind == AsyncKind::wait || s.kind == AsyncKind::drain ? program_.barriers[static_cast<std::size_t>(s.barrier)].name : "its turn";
       return format("deadlock: {} waits for {} of stage {}", where(agent), what, agent.stage);
     }
@@ -282,6 +387,7 @@ class Player {
   void check_end() {
     for (const Agent& agent : agents_) {
       if (!agent.groups.empty() || !agent.open.empty()) fault_ = agent.role->name + " ends while products are under way";
+      if (!agent.open_copies.empty()) fault_ = agent.role->name + " ends with copies that no group has";
     }
     if (!transfers_.empty()) fault_ = "a load is under way when the block ends";
   }
@@ -308,13 +414,18 @@ void check_resources(const AsyncProgram& program, int shared_limit, std::vector<
   if (program.stages < 2) faults.push_back("a ring of one stage");
   int threads = 0, registers = 0;
   for (const AsyncRole& role : program.roles) {
+    if (role.members > 0 && (program.roles.size() > 1 || role.threads != 32 * role.members)) {
+      faults.push_back(format("{} has {} members: they are all the warps of the block", role.name, role.members));
+    }
     const int each = role.registers == 0 ? program.launch_registers : role.registers;
     if (each % 8 != 0 || each < 24 || each > 256) faults.push_back(format("{} wants {} registers: a multiple of 8 from 24 to 256", role.name, each));
     threads += role.threads;
     registers += role.threads * each;
   }
   if (threads != program.threads) faults.push_back(format("roles have {} threads, the block {}", threads, program.threads));
-  if (program.threads * program.launch_registers > 65536) faults.push_back(format("{} threads of {} registers", program.threads, program.launch_registers));
+  if (program.blocks * program.threads * program.launch_registers > 65536) {
+    faults.push_back(format("{} blocks of {} threads of {} registers", program.blocks, program.threads, program.launch_registers));
+  }
   if (registers > 65536) faults.push_back(format("the roles want {} registers, 65536 there are", registers));
 }
 

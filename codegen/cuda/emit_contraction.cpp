@@ -102,15 +102,24 @@ class ContractionEmitter {
     return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
   }
 
-  CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
+  CudaKernelText with_tensor_cores(const TensorProblem& problem, std::vector<std::string> parameters) {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const auto [schedule, origin] = schedules_.choose(problem, target_);
-    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
-    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
+    using Uses = CudaKernelText::Uses;
+    CudaKernelText out{.schedule = schedule.text(), .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma};
+    const bool has_parts = schedule.parts > 1;
+    if (has_parts) add_workspace(out, parameters, "float", schedule.parts);
+    const std::string list = format("{}", fmt::join(parameters, ", "));
+    const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
+                                                  {.lhs = translator_.name(op_.operands[0]),
+                                                   .rhs = translator_.name(op_.operands[1]),
+                                                   .finish = has_parts ? store_partial_sums() : finish(5)});
     out.text = format("\n{}// {}: {}\n", parts.functions, origin_name(origin), schedule.text());
-    out.text += format("extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n", parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
+    out.text += format("extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}{}{}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n",
+                       parts.shape.block.x, parts.blocks, identifier, parts.parameters, parts.parameters.empty() ? "" : ", ", list, before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
+    if (has_parts) add_combination(out, list, before, finish(2), "float", schedule.parts);
     return out;
   }
 
@@ -135,8 +144,7 @@ class ContractionEmitter {
                        .uses = CudaKernelText::Uses::contractions};
     const bool is_combined = parts > 1 && !in_cluster;
     if (is_combined) {
-      out.workspace_bytes = parts * batches_ * rows_ * columns_ * static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
-      parameters.push_back(format("{}* __restrict__ partial_sums", sum));
+      add_workspace(out, parameters, sum, parts);
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
     out.text = is_dense ? "\n" : format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
@@ -163,8 +171,7 @@ class ContractionEmitter {
       range = "begin, end";
     }
     if (is_combined) {
-      last = format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
-                    "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
+      last = store_partial_sums();
     }
     out.text += format("  {}, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
                        "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n", call, range, sum, lanes_, rows_, columns_, last);
@@ -184,6 +191,17 @@ class ContractionEmitter {
       return {static_cast<std::int64_t>(parts), parts > 1};
     }
     return {std::max<std::int64_t>(std::min({wanted, depth_ / kShortestPart, kMostParts}), 1), false};
+  }
+
+  // What a kernel of parts has besides, and does with its sums.
+  void add_workspace(CudaKernelText& out, std::vector<std::string>& parameters, const std::string& sum, std::int64_t parts) const {
+    const auto bytes = static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
+    out.workspace_bytes = parts * batches_ * rows_ * columns_ * bytes;
+    parameters.push_back(format("{}* __restrict__ partial_sums", sum));
+  }
+  std::string store_partial_sums() const {
+    return format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
+                  "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
   }
 
   // Adds up the parts' sums, always in the same order, and finishes them.

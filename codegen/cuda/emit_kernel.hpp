@@ -26,7 +26,7 @@ class ScheduleTable;
 
 struct CudaKernelText {
   // Which part of the prelude it needs besides the first.
-  enum class Uses : std::uint8_t { nothing, contractions, tensor_cores };
+  enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma };
 
   std::string text;
   std::string schedule;  // of a contraction, for dumps

@@ -11,6 +11,7 @@
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
 #include "codegen/cuda/prelude_dense.hpp"
+#include "codegen/cuda/prelude_mma.hpp"
 #include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
@@ -99,15 +100,22 @@ class CudaGenerator final : public CodeGenerator {
       for (const Piece* piece : pieces) all.insert(all.end(), piece->kernel.entries.begin(), piece->kernel.entries.end());
       return all;
     }
+    std::string prelude() const {
+      using Uses = CudaKernelText::Uses;
+      std::string out(kCudaPrelude);
+      if (uses(Uses::contractions)) out += kCudaContractionPrelude, out += kCudaDensePrelude;
+      if (uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaRingPrelude;
+      if (uses(Uses::wgmma)) out += kCudaAsyncPrelude;
+      if (uses(Uses::mma)) out += kCudaMmaInstructions, out += kCudaMmaPrelude;
+      return out;
+    }
     std::string text() const {
       CppScalarFunctions scalars;
       std::string kernels;
       for (const Piece* piece : pieces) scalars.add(piece->scalars), kernels += piece->kernel.text;
-      return format("{}{}{}{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
+      return format("{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
                     "{}{}\n}}  // namespace hyperion\n",
-                    kCudaPrelude, uses(CudaKernelText::Uses::contractions) ? kCudaContractionPrelude : "",
-                    uses(CudaKernelText::Uses::contractions) ? kCudaDensePrelude : "",
-                    uses(CudaKernelText::Uses::tensor_cores) ? kCudaAsyncPrelude : "", scalars.text(), kernels);
+                    prelude(), scalars.text(), kernels);
     }
   };
 

@@ -5,12 +5,9 @@
 
 namespace hyperion::codegen {
 
-inline constexpr std::string_view kCudaAsyncPrelude = R"prelude(
-// ---- asynchronous copies and products (sm_90a) -----------------------------------------------------------------
-
-struct alignas(64) TensorMap {
-  unsigned long long words[16];
-};
+// What every ring of stages needs, on sm_80 as well.
+inline constexpr std::string_view kCudaRingPrelude = R"prelude(
+// ---- a ring of stages in shared memory -------------------------------------------------------------------------
 
 // A role's place in the ring of stages; the phase flips with every round.
 template <int kStages>
@@ -34,6 +31,15 @@ inline unsigned shared_address(const void* pointer) {
   asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));
   return address;
 }
+)prelude";
+
+inline constexpr std::string_view kCudaAsyncPrelude = R"prelude(
+// ---- asynchronous copies and products (sm_90a) -----------------------------------------------------------------
+
+struct alignas(64) TensorMap {
+  unsigned long long words[16];
+};
+
 inline bool is_elected() {
   unsigned elected;
   asm volatile("{ .reg .pred p; elect.sync _|p, 0xffffffff; selp.u32 %0, 1, 0, p; }" : "=r"(elected));

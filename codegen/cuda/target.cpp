@@ -14,8 +14,8 @@ int CudaTarget::compute() const {
 }
 
 std::string CudaTarget::key() const {
-  return format("cuda {}, {}{}{} multiprocessors, {} B shared{}{}", architecture, device, device.empty() ? "" : ", ", multiprocessors,
-                block_shared_bytes, bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "");
+  return format("cuda {}, {}{}{} multiprocessors, {} B shared{}{}{}", architecture, device, device.empty() ? "" : ", ", multiprocessors,
+                block_shared_bytes, bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "", wgmma ? "" : ", no wgmma");
 }
 
 CudaTarget CudaTarget::of(const runtime::cuda::DeviceProperties& device) {

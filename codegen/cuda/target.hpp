@@ -20,15 +20,17 @@ struct CudaTarget {
   // which order elements are summed: always the same order, so results do not change from run to run.
   bool bitwise = false;
   bool tf32 = false;  // products of f32 may round their factors to tf32
+  bool wgmma = true;  // where the GPU has it; otherwise products are those of older GPUs
   // "NVIDIA H200" and 13000, of the device at hand: what was measured on one such is used there. Empty: a common machine of
   // its architecture, for which nothing was.
   std::string device;
   int driver = 0;
 
   int compute() const;  // 90 for sm_90a
-  bool has_wgmma() const { return architecture == "sm_90a"; }
+  bool has_wgmma() const { return architecture == "sm_90a" && wgmma; }
+  bool has_mma() const { return compute() >= 80; }  // with bf16, tf32 and asynchronous copies
   // Clusters of blocks, and kernels that may be launched while the one before still runs.
-  bool has_clusters() const { return architecture.starts_with("sm_9") || architecture.starts_with("sm_1"); }
+  bool has_clusters() const { return compute() >= 90; }
   std::string key() const;
 
   static CudaTarget of(const runtime::cuda::DeviceProperties& device);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codegen/cuda/mma_contraction.hpp"
+#include "codegen/cuda/tensor_text.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -12,9 +14,6 @@ using runtime::cuda::TensorMapParameter;
 
 constexpr int kRowBytes = 128;      // of a swizzled tile: elements of depth, or of a free axis
 constexpr int kWarpgroup = 128;     // threads
-constexpr int kSlab = 32;           // columns of sums that a warp lays out in shared memory at a time
-constexpr int kSlabStride = 40;     // in floats: eight more, so that rows begin in different banks
-constexpr int kWarpSlabBytes = 16 * kSlabStride * 4;
 constexpr int kConsumers = 2;
 constexpr int kBarrierBytes = 256;
 enum Barrier { kFull, kEmpty };
@@ -105,14 +104,13 @@ std::string product_function(const TensorProblem& problem, int columns) {
       count, count + 2, columns, product_depth(problem), type, registers, count + 1, order, constraints);
 }
 
-class KernelPrinter {
+class WgmmaPrinter {
  public:
-  KernelPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target, const std::string& finish)
-      : problem_(problem), s_(schedule), target_(target), finish_(finish), program_(tensor_program(problem, schedule)) {}
+  WgmmaPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target, const AsyncProgram& program,
+               const std::string& finish)
+      : problem_(problem), s_(schedule), target_(target), program_(program), finish_(finish) {}
 
   TensorKernel print(const std::string& name) {
-    const std::vector<std::string> faults = verify(program_, target_.block_shared_bytes);
-    HYP_CHECK(faults.empty(), format("the asynchronous program of {} is wrong: {}", s_.text(), faults.empty() ? "" : faults[0]));
     TensorKernel out;
     out.functions = format("namespace {}_products {{\n{}}}\n", name, product_function(problem_, s_.columns));
     out.parameters = "const __grid_constant__ TensorMap lhs_map, const __grid_constant__ TensorMap rhs_map";
@@ -136,20 +134,13 @@ class KernelPrinter {
     line("publish_barriers();");
     close();
     line(s_.cluster > 1 ? "cluster_barrier();" : "__syncthreads();");
-    line("// Rows of tiles in groups, a group column by column.");
-    open("const auto place_of = [&](int tile, int& batch_, int& first_row, int& first_column)");
-    line(format("batch_ = tile / {0};", down * across));
-    line(format("const int place = tile % {}, band = place / {}, in_band = place % {};", down * across, s_.group * across, s_.group * across));
-    line(format("const int high = min({}, {} - band * {});", s_.group, down, s_.group));
-    line(format("first_row = ((band * {} + in_band % high) * {} + static_cast<int>(rank)) * {};", s_.group, s_.cluster, s_.rows));
-    line(format("first_column = in_band / high * {};", s_.columns));
-    --depth_, line("};");
+    print_walk(lines_, {.down = down, .across = across, .rows = s_.rows, .columns = s_.columns, .cluster = s_.cluster, .group = s_.group});
     line(format("const int cluster = static_cast<int>(blockIdx.x) / {};", s_.cluster));
     clusters_ = clusters, tiles_ = tiles;
     print_producer(program_.roles[0]);
     // The consumers differ in their number alone.
     print_consumers(program_.roles[1]);
-    out.body = std::move(out_);
+    out.body = lines_.take();
     out.shape = {.grid = {static_cast<unsigned>(clusters * s_.cluster)},
                  .block = {static_cast<unsigned>(program_.threads)},
                  .shared_bytes = static_cast<unsigned>(program_.shared_bytes),
@@ -161,9 +152,9 @@ class KernelPrinter {
   }
 
  private:
-  void line(const std::string& text) { out_ += std::string(2 * depth_, ' ') + text + "\n"; }
-  void open(const std::string& text) { line(text + " {"), ++depth_; }
-  void close() { --depth_, line("}"); }
+  void line(const std::string& text) { lines_.line(text); }
+  void open(const std::string& text) { lines_.open(text); }
+  void close() { lines_.close(); }
 
   void print_producer(const AsyncRole& role) {
     open("if (warpgroup == 0)");
@@ -237,6 +228,12 @@ class KernelPrinter {
       case AsyncKind::turn_wait: return line("if (tile != cluster) turn_wait(consumer);");
       case AsyncKind::turn_pass: return line("turn_pass(1 - consumer);");
       case AsyncKind::epilogue: return epilogue();
+      case AsyncKind::copy:
+      case AsyncKind::fetch:
+      case AsyncKind::keep:
+      case AsyncKind::commit_copies:
+      case AsyncKind::wait_copies:
+      case AsyncKind::meet: break;  // of programs whose threads are all alike
     }
   }
 
@@ -281,59 +278,34 @@ class KernelPrinter {
     close();
   }
 
-  // Sums lie in a thread two columns at a time, over rows and columns of the tile. Each warp turns a slab of its 16 rows so
-  // that a thread has four neighbouring columns, and neighbouring threads write neighbouring addresses: stored from where
-  // they are, pairs by pairs, products of small depth took 1.7 times as long. The loop over a slab stays a loop: written
-  // out, it was slower.
   void epilogue() {
-    const int rows = consumer_rows(s_), groups = rows / 64;
+    const int rows = consumer_rows(s_);
     line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
-    line(format("float* const slab = reinterpret_cast<float*>(shared + {}) + (consumer * 4 + warp_) * {};", s_.stages * stage_bytes(s_), kWarpSlabBytes / 4));
-    line(format("const int own_row = first_row{} + warp_ * 16;", s_.takes_turns ? "" : format(" + consumer * {}", rows)));
-    open(format("HYP_EACH(g, {}) HYP_EACH(c, {})", groups, s_.columns / kSlab));
-    line("__syncwarp();");
-    open("HYP_EACH(j, 4) HYP_EACH(h, 2)");
-    line(format("*reinterpret_cast<float2*>(slab + (lane_ / 4 + 8 * h) * {} + 8 * j + 2 * (lane_ % 4)) =", kSlabStride));
-    line("    make_float2(sums_of_tile[g][c * 16 + j * 4 + h * 2], sums_of_tile[g][c * 16 + j * 4 + h * 2 + 1]);");
-    close();
-    line("__syncwarp();");
-    line("#pragma unroll 1");
-    open("for (int p = 0; p < 4; ++p)");
-    line("const int row_of_slab = p * 4 + lane_ / 8, column_of_slab = lane_ % 8 * 4;");
-    line(format("const int at_row = own_row + g * 64 + row_of_slab, at_column = first_column + c * {} + column_of_slab;", kSlab));
-    line(format("if (at_row >= {} || at_column >= {}) continue;", problem_.rows, problem_.columns));
-    line(format("const float4 four = *reinterpret_cast<const float4*>(slab + row_of_slab * {} + column_of_slab);", kSlabStride));
-    line("const float sums[4] = {four.x, four.y, four.z, four.w};");
-    out_ += finish_;
-    close();
-    close();
+    print_epilogue(lines_,
+                   {.bands = rows / 64,
+                    .rows_apart = 64,
+                    .columns = s_.columns,
+                    .row = format("first_row{} + warp_ * 16", s_.takes_turns ? "" : format(" + consumer * {}", rows)),
+                    .column = "first_column",
+                    .slab = format("reinterpret_cast<float*>(shared + {}) + (consumer * 4 + warp_) * {}",
+                                   s_.stages * stage_bytes(s_), kWarpSlabBytes / 4)},
+                   problem_.rows, problem_.columns, finish_);
   }
 
   const TensorProblem& problem_;
   const TensorSchedule& s_;
   const CudaTarget& target_;
+  const AsyncProgram& program_;
   const std::string& finish_;
-  AsyncProgram program_;
-  std::string out_, first_;
+  KernelLines lines_;
+  std::string first_;
   std::int64_t step_ = 1, tiles_ = 1, clusters_ = 1;
   int next_lhs_ = 0, next_rhs_ = 0;
-  std::size_t depth_ = 1;
 };
 
-}  // namespace
-
-std::string TensorSchedule::text() const {
-  return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster, takes_turns ? "turns" : "together", group);
-}
-
-bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target) {
-  if (!target.has_wgmma() || target.bitwise) return false;
+bool fits_wgmma(const TensorProblem& problem, const CudaTarget& target) {
+  if (!target.has_wgmma()) return false;
   const bool is_f32 = problem.dtype == DType::f32;
-  if (is_f32 && !problem.may_round) return false;
-  if (!is_f32 && problem.dtype != DType::bf16 && problem.dtype != DType::f16) return false;
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  if (problem.rows < 1 || problem.columns < 1 || problem.depth < 1 || problem.batches < 1) return false;
-  if (problem.rows >= kMost || problem.columns >= kMost || problem.depth >= kMost) return false;
   const auto is_readable = [&](const TensorOperand& operand, std::int64_t free) {
     const std::int64_t bytes = element_bytes(problem);
     const bool along_depth = operand.is_along_depth();
@@ -345,7 +317,7 @@ bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target) {
   return is_readable(problem.lhs, problem.rows) && is_readable(problem.rhs, problem.columns);
 }
 
-std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target) {
+std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const CudaTarget& target) {
   std::vector<TensorSchedule> all;
   const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
     TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
@@ -373,7 +345,7 @@ std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const
   return all;
 }
 
-AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& s) {
+AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s) {
   using K = AsyncKind;
   AsyncProgram program;
   program.stages = s.stages;
@@ -430,9 +402,51 @@ AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& 
   return program;
 }
 
+}  // namespace
+
+std::string TensorSchedule::text() const {
+  if (engine == TensorEngine::mma) {
+    return format("{}x{} by mma, warps {}x{}, {} stages of {} B, {} blocks, group {}{}", rows, columns, warp_rows, warp_columns, stages,
+                  depth_bytes, blocks, group, parts > 1 ? format(", depth in {} parts", parts) : "");
+  }
+  return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster, takes_turns ? "turns" : "together", group);
+}
+
+bool fits_engine(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine) {
+  if (target.bitwise || (problem.dtype == DType::f32 && !problem.may_round)) return false;
+  if (problem.dtype != DType::f32 && problem.dtype != DType::bf16 && problem.dtype != DType::f16) return false;
+  // Positions are numbers of 32 bits, up to a tile beyond the end.
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  for (std::int64_t extent : {problem.batches, problem.rows, problem.columns, problem.depth}) {
+    if (extent < 1 || extent >= kMost) return false;
+  }
+  return engine == TensorEngine::wgmma ? fits_wgmma(problem, target) : fits_mma(problem, target);
+}
+
+bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target) {
+  return fits_engine(problem, target, TensorEngine::wgmma) || fits_engine(problem, target, TensorEngine::mma);
+}
+
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine) {
+  return engine == TensorEngine::wgmma ? wgmma_schedules(problem, target) : mma_schedules(problem, target);
+}
+
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target) {
+  const bool has_wgmma = fits_engine(problem, target, TensorEngine::wgmma);
+  return tensor_schedules(problem, target, has_wgmma ? TensorEngine::wgmma : TensorEngine::mma);
+}
+
+AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule) {
+  return schedule.engine == TensorEngine::wgmma ? wgmma_program(problem, schedule) : mma_program(problem, schedule);
+}
+
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-                                const std::string& finish) {
-  return KernelPrinter(problem, schedule, target, finish).print(name);
+                                const TensorHoles& holes) {
+  const AsyncProgram program = tensor_program(problem, schedule);
+  const std::vector<std::string> faults = verify(program, target.block_shared_bytes);
+  HYP_CHECK(faults.empty(), format("the asynchronous program of {} is wrong: {}", schedule.text(), faults.empty() ? "" : faults[0]));
+  if (schedule.engine == TensorEngine::mma) return print_mma_kernel(problem, schedule, program, holes);
+  return WgmmaPrinter(problem, schedule, target, program, holes.finish).print(name);
 }
 
 }  // namespace hyperion::codegen

@@ -1,8 +1,12 @@
-// tensor_contraction.hpp: `contract` on the tensor cores of sm_90a.
+// tensor_contraction.hpp: `contract` on tensor cores, by one of two engines.
 //
-// A persistent grid; in each block one warpgroup loads tiles ahead, the others multiply them (async_program.hpp). The sums
-// leave through the op's body, four columns at a time. Operands may be contiguous along depth or along rows and columns:
-// the tensor cores read 16-bit elements either way, so no transpose is ever made.
+//   wgmma   sm_90a. A persistent grid; in each block one warpgroup loads tiles ahead by TMA, the others multiply them.
+//   mma     sm_80 and later. All threads of a block copy pieces of the tiles to come, then multiply the one that is there
+//           (mma_contraction.cpp). On sm_90a it serves what TMA cannot read: lines that do not begin at multiples of 16
+//           bytes, and f32 along rows or columns.
+//
+// Both are asynchronous programs (async_program.hpp). The sums leave through the op's body, four columns at a time.
+// Operands may be contiguous along depth or along rows and columns: no transpose is ever made.
 //
 // f16 and bf16; f32 as tf32, which rounds its factors to 11 bits, where that is asked for. Sums are carried in f32.
 #pragma once
@@ -14,14 +18,24 @@
 
 namespace hyperion::codegen {
 
+enum class TensorEngine : std::uint8_t { wgmma, mma };
+
 // What is tuned.
 struct TensorSchedule {
+  TensorEngine engine = TensorEngine::wgmma;
   int rows = 128;           // of a block's tile; of a consumer's own, if they take turns
   int columns = 256;
   int stages = 4;
+  int group = 8;            // rows of tiles that are walked column by column, so that operands stay in the second-level cache
+  // wgmma
   int cluster = 1;          // blocks below one another, which share what they load of rhs
   bool takes_turns = false; // each of the two consumers has a tile of its own: one multiplies while the other stores
-  int group = 8;            // rows of tiles that are walked column by column, so that operands stay in the second-level cache
+  // mma
+  int warp_rows = 64;       // of a warp's part of the tile
+  int warp_columns = 64;
+  int depth_bytes = 64;     // of an element's line in a stage: 64 or 128
+  int blocks = 2;           // that share a multiprocessor
+  int parts = 1;            // of depth, for blocks of their own where tiles are few; their sums are added up by another kernel
 
   friend bool operator==(const TensorSchedule&, const TensorSchedule&) = default;
   std::string text() const;
@@ -42,9 +56,12 @@ struct TensorProblem {
   bool may_round = false;  // f32 operands may be rounded to tf32
 };
 
-// Whether the tensor cores can do it, and the tensor memory accelerator can read it.
+// Whether the tensor cores have a form for it; by wgmma only what the tensor memory accelerator can read.
+bool fits_engine(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine);
 bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target);
-// All that fit, the one that the model expects to be fastest first.
+// All of an engine, the one that its model expects to be fastest first.
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine);
+// Of the engine to be preferred: wgmma where it fits.
 std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target);
 AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule);
 
@@ -53,11 +70,17 @@ struct TensorKernel {
   std::string functions;  // in front of the kernel
   std::string parameters; // tensor maps, before the kernel's own parameters
   std::string body;
+  int blocks = 1;  // that share a multiprocessor
   runtime::cuda::LaunchShape shape;
   std::vector<runtime::cuda::Parameter> maps;
 };
-// `finish`: text that uses `sums[4]`, `batch_`, `at_row` and `at_column`; runs for each vector of four columns.
+// What the kernel around it brings.
+struct TensorHoles {
+  std::string lhs, rhs;  // pointers to the operands
+  std::string finish;    // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns
+};
+// REQUIRES: fits_engine() of the schedule's.
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-                                const std::string& finish);
+                                const TensorHoles& holes);
 
 }  // namespace hyperion::codegen
