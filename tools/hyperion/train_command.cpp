@@ -252,7 +252,7 @@ void TrainRun::run() {
     const runtime::Capture capture = profiler.stop_capture();
     value_or_throw(runtime::write_perfetto_trace(options_.profile, capture));
     std::puts(profile_summary(options_.profile, capture).c_str());
-    std::fputs(("\n" + runtime::profile_table(profiler.totals(), "launch", 12)).c_str(), stdout);
+    std::fputs(("\n" + runtime::roofline_table(profiler.totals(), "launch", {}, 12)).c_str(), stdout);
   }
   std::puts(format("\ntest accuracy {:.2f}%", 100 * progress_.epochs.back().test_accuracy).c_str());
 }
