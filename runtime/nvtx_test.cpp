@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/code_loader.hpp"
+#include "runtime/instance.hpp"
 #include "runtime/profiler.hpp"
 
 namespace hyperion::runtime {
@@ -67,6 +69,27 @@ TEST_F(Nvtx, SpansAreRanges) {
     const auto span = profiler.span("compile", "compile");
   }
   EXPECT_EQ(g_heard, (std::vector<std::string>{"compile", "pop"}));
+}
+
+// Code of one kernel that does nothing.
+class NothingToDo final : public LoadedCode {
+  KernelFunction* symbol(const std::string&) override {
+    return [](void* const*, std::int64_t, std::int64_t, void*) {};
+  }
+};
+
+TEST_F(Nvtx, LaunchesAreRanges) {
+  connect_nvtx(initialize);
+  const auto instance = Instance::create({.threads = 1});
+  const Device device = instance->devices()[0];
+  const auto queue = device.backend().make_queue();
+  const Launch launch{.kernel = "mul_kernel", .label = "mul", .location = "train.cpp:4:2"};
+  NothingToDo code;
+  const auto kernel = code.bind(launch, *queue, instance->profiler());
+  ASSERT_TRUE(kernel);
+  LaunchContext context{.pool = device.thread_pool(), .profiler = instance->profiler()};
+  ASSERT_TRUE((*kernel)->run({}, context));
+  EXPECT_EQ(g_heard, (std::vector<std::string>{"mul at train.cpp:4:2", "pop"}));
 }
 
 TEST_F(Nvtx, WithoutAToolNothingHappens) {
