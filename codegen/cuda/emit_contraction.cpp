@@ -68,12 +68,16 @@ class ContractionEmitter {
         .may_round = target_.tf32};
   }
 
+  static runtime::ArithmeticUnit tensor_unit(DType factors) {
+    return factors == DType::f32 ? runtime::ArithmeticUnit::tensor_tf32 : runtime::ArithmeticUnit::tensor_16;
+  }
+
   CudaKernelText with_tensor_cores(const TensorProblem& problem, const std::vector<std::string>& parameters) {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const TensorSchedule schedule = choose_schedule(problem, target_);
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_, finish(5));
-    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores};
+    CudaKernelText out{.schedule = schedule.text(), .uses = CudaKernelText::Uses::tensor_cores, .unit = tensor_unit(problem.dtype)};
     out.text = format("\n{}extern \"C\" __global__ void __launch_bounds__({}, 1) {}({}, {}) {{\n{}  constexpr int thread = 0;\n{}}}\n", parts.functions,
                       parts.shape.block.x, identifier, parts.parameters, fmt::join(parameters, ", "), before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};

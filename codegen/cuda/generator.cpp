@@ -42,7 +42,11 @@ class CudaGenerator final : public CodeGenerator {
     EmittedKernel out{.workspace_bytes = emitted.workspace_bytes, .schedule = emitted.schedule};
     for (runtime::cuda::KernelEntry& entry : emitted.entries) {
       // No launch for what has no blocks.
-      out.launches.push_back({.symbol = entry.name, .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1)});
+      const bool is_work = out.launches.empty();
+      out.launches.push_back({.symbol = entry.name,
+                              .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1),
+                              .part = is_work ? KernelLaunch::Part::work : KernelLaunch::Part::combine,
+                              .unit = is_work ? emitted.unit : runtime::ArithmeticUnit::vector});
       program.entries.push_back(std::move(entry));
     }
     return out;
