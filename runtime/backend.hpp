@@ -26,6 +26,7 @@
 namespace hyperion::runtime {
 
 class CodeLoader;
+class Profiler;
 
 class DeviceQueue {
  public:
@@ -47,6 +48,10 @@ class DeviceQueue {
   }
   // Why repeated work is not run as one piece; empty when it is, or where it makes no difference.
   virtual std::string repeat_remark() const { return {}; }
+
+  // From now on a profiler is told when kernels ran: at the latest by finish(). Null: none is. For
+  // queues that return before work is done; where a launch does it, the launch is timed by itself.
+  virtual void time_kernels(Profiler* profiler) { static_cast<void>(profiler); }
 };
 
 class Backend {

@@ -24,6 +24,7 @@ class HostKernel final : public LoadedKernel {
         label_(label) {}
 
   StatusOr<> run(std::span<void* const> buffers, LaunchContext& context) override {
+    const NvtxRange range(label_.title().c_str());
     const Ticks start = now_ticks();
     if (is_worth_forking_ && context.pool.threads() > 1) {
       ++context.forks;
@@ -52,12 +53,16 @@ StatusOr<std::unique_ptr<LoadedKernel>> LoadedCode::bind(const Launch& launch, D
                                                          Profiler& profiler) {
   KernelFunction* function = symbol(launch.kernel);
   if (function == nullptr) return nullptr;
-  ProfileLabel& label = profiler.label({.name = launch.label.empty() ? launch.kernel : launch.label,
-                                        .category = "launch",
-                                        .location = launch.location,
-                                        .flops = launch.flops,
-                                        .bytes = launch.bytes});
-  return std::make_unique<HostKernel>(function, launch, label);
+  return std::make_unique<HostKernel>(function, launch, label_of(launch, profiler));
+}
+
+ProfileLabel& label_of(const Launch& launch, Profiler& profiler) {
+  return profiler.label({.name = launch.label.empty() ? launch.kernel : launch.label,
+                         .category = "launch",
+                         .location = launch.location,
+                         .flops = launch.flops,
+                         .bytes = launch.bytes,
+                         .unit = launch.unit});
 }
 
 }  // namespace hyperion::runtime

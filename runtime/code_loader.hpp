@@ -60,6 +60,9 @@ class LoadedCode {
                                                        Profiler& profiler);
 };
 
+// What profiles say about a launch, wherever it runs.
+ProfileLabel& label_of(const Launch& launch, Profiler& profiler);
+
 class CodeLoader {
  public:
   virtual ~CodeLoader() = default;

@@ -162,8 +162,13 @@ StatusOr<> Executor::State::run_locked(Invocation& invocation) {
                                 .scratch_stride = scratch_stride_},
                      .deadline = invocation.deadline,
                      .observers = observers_};
-  const auto span = cluster_.instance().profiler().span(*target.label);
+  Profiler& profiler = cluster_.instance().profiler();
+  const bool is_captured = profiler.is_capturing();
+  device_queue_->time_kernels(is_captured ? &profiler : nullptr);
+  const auto span = profiler.span(*target.label);
   StatusOr<> result = run_plan(*target.program, plan, context);
+  // When kernels ran is known when they are over, so a capture waits for every execution.
+  if (result && is_captured) result = device_queue_->finish();
   counters_.launches.fetch_add(context.launches, std::memory_order_relaxed);
   counters_.forks.fetch_add(context.launch.forks, std::memory_order_relaxed);
   return result;

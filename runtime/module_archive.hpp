@@ -157,6 +157,7 @@ void fields(Archive& archive, L& launch) {
   archive.field(launch.location);
   archive.field(launch.flops);
   archive.field(launch.bytes);
+  archive.field(launch.unit);
 }
 
 template <class Archive, Is<Copy> C>

@@ -15,7 +15,7 @@ namespace hyperion::runtime {
 namespace {
 
 constexpr std::array<char, 8> kMagic = {'H', 'Y', 'P', 'E', 'R', 'I', 'O', 'N'};
-constexpr std::uint32_t kMajor = 1;  // changes when old readers would misread
+constexpr std::uint32_t kMajor = 2;  // changes when old readers would misread
 constexpr std::uint32_t kMinor = 0;
 constexpr std::uint32_t kOptional = 1;
 // Beyond it a file is no module of ours; bounds the work before the hash of the table is checked.

@@ -30,7 +30,8 @@ Module sample() {
                                      "add_4",
                                      "train.cpp:7:3",
                                      4,
-                                     48});
+                                     48,
+                                     ArithmeticUnit::tensor_16});
   step.instructions.push_back(Copy{argument(1, 8), output(1, 8)});
   Plan less{"less", {16, 16}, {1}, 0, {Launch{"less", {argument(0, 16), output(0, 1)}}}};
   Plan body{"body", {16, 16}, {16}, 32, {Copy{argument(1, 16), output(0, 16)}}};
@@ -175,7 +176,7 @@ TEST(Module, DamageBehindCorrectHashesNeverCrashes) {
 
 TEST(Module, NewerFormatsAreIncompatible) {
   Bytes bytes = sample().serialize();
-  bytes[8] = std::byte{2};
+  bytes[8] = std::byte{3};
   renew_hashes(bytes);
   EXPECT_EQ(Module::parse(bytes).error().code, Code::incompatible);
 
@@ -207,6 +208,10 @@ TEST(Module, VerifierNamesTheCulprit) {
   EXPECT_EQ(
       message([](Module& m) { std::get<Cond>(m.plans[3].instructions[2]).frame.bytes = 31; }),
       "invalid_argument: plan 3 'main', instruction 2: the frame has 31 bytes, plan 2 needs 32");
+  EXPECT_EQ(message([](Module& m) {
+              std::get<Launch>(m.plans[0].instructions[0]).unit = ArithmeticUnit{kArithmeticUnits};
+            }),
+            "invalid_argument: plan 0 'step', instruction 0: an arithmetic unit of no kind");
   EXPECT_EQ(message([](Module& m) { m.functions[0].outputs[0].donor = 2; }),
             "invalid_argument: function 'main': output 0 has no donor");
   EXPECT_EQ(message([](Module& m) { m.functions[0].arguments[0].dims = {3, 2}; }),

@@ -143,6 +143,9 @@ class Verifier {
 
   StatusOr<> check(const Launch& launch) {
     for (const Slot& slot : launch.buffers) HYP_TRY_VOID(check_slot(slot));
+    if (static_cast<std::size_t>(launch.unit) >= kArithmeticUnits) {
+      return wrong("an arithmetic unit of no kind");
+    }
     if (launch.tiles < 0) return wrong(format("{} tiles", launch.tiles));
     if (launch.scratch_bytes > kMaxScratch) {
       return wrong(format("{} bytes of scratch for each thread", launch.scratch_bytes));

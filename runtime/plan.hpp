@@ -48,6 +48,15 @@ struct Slot {
   friend bool operator==(const Slot&, const Slot&) = default;
 };
 
+// Which of the machine's units does a launch's operations: what its speed is compared with
+// (runtime/roofline.hpp). The order is the binary encoding; append only.
+enum class ArithmeticUnit : std::uint8_t {
+  vector,       // scalars and vectors; on a GPU, the ordinary cores
+  tensor_tf32,  // tensor cores, f32 factors rounded to tf32
+  tensor_16,    // tensor cores, factors of 16 bits
+};
+inline constexpr std::size_t kArithmeticUnits = 3;
+
 struct Launch {
   std::string kernel;  // symbol
   std::vector<Slot> buffers;
@@ -59,6 +68,7 @@ struct Launch {
   std::string location;  // "train.cpp:41:12"
   std::uint64_t flops = 0;
   std::uint64_t bytes = 0;
+  ArithmeticUnit unit = ArithmeticUnit::vector;
 };
 
 // The slots have the same size and do not partly overlap.

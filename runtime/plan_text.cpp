@@ -1,6 +1,7 @@
 #include "runtime/plan_text.hpp"
 
 #include "ir/support/format.hpp"
+#include "runtime/roofline.hpp"
 
 namespace hyperion::runtime {
 namespace {
@@ -65,9 +66,11 @@ class PlanPrinter {
   }
 
   std::string text(const Launch& one) const {
-    return format("launch {}({}) {{bytes = {}, flops = {}, scratch = {}, tiles = {}}}{}{}",
+    const bool is_vector = one.unit == ArithmeticUnit::vector;
+    return format("launch {}({}) {{bytes = {}, flops = {}, scratch = {}, tiles = {}{}}}{}{}",
                   one.kernel, slots(one.buffers), one.bytes, one.flops, one.scratch_bytes,
-                  one.tiles, one.location.empty() ? "" : " ", one.location);
+                  one.tiles, is_vector ? "" : format(", unit = {}", unit_name(one.unit)),
+                  one.location.empty() ? "" : " ", one.location);
   }
   std::string text(const Copy& one) const {
     return format("copy {} -> {}", slot(one.from), slot(one.to));

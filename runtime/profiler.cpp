@@ -72,6 +72,9 @@ double calibrate() {
          static_cast<double>(now.ticks - g_start.ticks);
 }
 
+// Tracks that are no threads: more than any process has threads.
+constexpr std::uint32_t kFirstNamedTrack = std::uint32_t{1} << 24;
+
 std::uint32_t thread_number() {
   static std::atomic<std::uint32_t> count{0};
   thread_local const std::uint32_t number = count.fetch_add(1, std::memory_order_relaxed);
@@ -85,6 +88,10 @@ Ticks now_ticks() { return read_ticks(); }
 double seconds_per_tick() {
   static const double rate = calibrate();
   return rate;
+}
+
+std::string LabelInfo::title() const {
+  return location.empty() ? name : format("{} at {}", name, location);
 }
 
 Profiler::Profiler(std::size_t capacity)
@@ -102,24 +109,35 @@ Profiler::Span Profiler::span(std::string_view name, std::string_view category) 
   return Span(*this, label({.name = std::string(name), .category = std::string(category)}));
 }
 
+std::uint32_t Profiler::add_track(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(tracks_, name);
+  const auto index = static_cast<std::uint32_t>(found - tracks_.begin());
+  if (found == tracks_.end()) tracks_.push_back(name);
+  return kFirstNamedTrack + index;
+}
+
+void Profiler::record(ProfileLabel& label, Ticks start, Ticks end) noexcept {
+  record(label, start, end, thread_number());
+}
+
 // The fields are stored with release and loaded with acquire: who sees a new field also sees the
 // odd sequence before it.
-void Profiler::record(ProfileLabel& label, Ticks start, Ticks end) noexcept {
+void Profiler::record(ProfileLabel& label, Ticks start, Ticks end, std::uint32_t track) noexcept {
   label.count_.fetch_add(1, std::memory_order_relaxed);
   label.ticks_.fetch_add(end - start, std::memory_order_relaxed);
-  const std::uint32_t thread = thread_number();
   const std::uint64_t index = head_.fetch_add(1, std::memory_order_relaxed);
   RingSlot& slot = ring_[index & mask_];
   slot.sequence.store(2 * index + 1, std::memory_order_relaxed);
   slot.label.store(&label, std::memory_order_release);
   slot.start.store(start, std::memory_order_release);
   slot.end.store(end, std::memory_order_release);
-  slot.thread.store(thread, std::memory_order_release);
+  slot.track.store(track, std::memory_order_release);
   slot.sequence.store(2 * index + 2, std::memory_order_release);
-  if (capturing_.load(std::memory_order_relaxed)) [[unlikely]] {
+  if (is_capturing()) [[unlikely]] {
     std::lock_guard lock(mutex_);
     if (capture_.records.size() < max_records_) {
-      capture_.records.push_back({&label, start, end, thread});
+      capture_.records.push_back({&label, start, end, track});
     } else {
       ++capture_.dropped;
     }
@@ -135,7 +153,7 @@ std::vector<ProfileRecord> Profiler::recent() const {
     if (slot.sequence.load(std::memory_order_acquire) != 2 * i + 2) continue;
     const ProfileRecord record{
         slot.label.load(std::memory_order_acquire), slot.start.load(std::memory_order_acquire),
-        slot.end.load(std::memory_order_acquire), slot.thread.load(std::memory_order_acquire)};
+        slot.end.load(std::memory_order_acquire), slot.track.load(std::memory_order_acquire)};
     if (slot.sequence.load(std::memory_order_relaxed) == 2 * i + 2) records.push_back(record);
   }
   return records;
@@ -153,6 +171,9 @@ Capture Profiler::stop_capture() {
   std::lock_guard lock(mutex_);
   capturing_.store(false, std::memory_order_relaxed);
   max_records_ = 0;
+  for (std::uint32_t i = 0; i < tracks_.size(); ++i) {
+    capture_.tracks[kFirstNamedTrack + i] = tracks_[i];
+  }
   return std::exchange(capture_, {});
 }
 
@@ -189,44 +210,6 @@ void Profiler::reset() {
     label->ticks_.store(0, std::memory_order_relaxed);
   }
   tail_.store(head_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-}
-
-std::string profile_table(const std::vector<LabelTotal>& totals, std::string_view category,
-                          std::size_t rows) {
-  std::vector<const LabelTotal*> chosen;
-  double all = 0;
-  for (const LabelTotal& total : totals) {
-    if (!category.empty() && total.label.category != category) continue;
-    chosen.push_back(&total);
-    all += total.seconds;
-  }
-  const auto rate = [](std::uint64_t amount, const LabelTotal& total) {
-    if (amount == 0 || total.seconds <= 0) return std::string("-");
-    return format("{:.1f}", 1e-9 * static_cast<double>(amount) * static_cast<double>(total.count) /
-                                total.seconds);
-  };
-  const auto share = [&](double seconds) { return all > 0 ? 100 * seconds / all : 0.0; };
-  std::string text = format("{:>10} {:>6} {:>9} {:>10} {:>7} {:>8}  {}\n", "total ms", "%", "count",
-                            "mean us", "GB/s", "GFLOP/s", "name");
-  double rest = 0;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const LabelTotal& total = *chosen[i];
-    if (i >= rows) {
-      rest += total.seconds;
-      continue;
-    }
-    text += format(
-        "{:>10.3f} {:>6.1f} {:>9} {:>10.3f} {:>7} {:>8}  {}", 1e3 * total.seconds,
-        share(total.seconds), total.count, 1e6 * total.seconds / static_cast<double>(total.count),
-        rate(total.label.bytes, total), rate(total.label.flops, total), total.label.name);
-    if (!total.label.location.empty()) text += "  " + total.label.location;
-    text += '\n';
-  }
-  if (chosen.size() > rows) {
-    text +=
-        format("{:>10.3f} {:>6.1f} {:>9} more\n", 1e3 * rest, share(rest), chosen.size() - rows);
-  }
-  return text;
 }
 
 }  // namespace hyperion::runtime

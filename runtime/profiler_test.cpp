@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 #include <optional>
 #include <span>
@@ -85,17 +86,24 @@ TEST(Profiler, ConcurrentRecordsAreNeverTorn) {
   EXPECT_EQ(profiler.totals()[0].count, 60000u);
 }
 
-TEST(Profiler, Table) {
-  const std::vector<LabelTotal> totals = {
-      {{"gemm", "launch", "mlp.cpp:7:3", 2'000'000, 1'000'000}, 10, 0.001},
-      {{"compile", "compile", "", 0, 0}, 1, 0.0005},
-      {{"relu", "launch", "", 0, 4000}, 5, 0.00025},
-      {{"tiny", "launch", "", 0, 0}, 1, 0.0}};
-  EXPECT_EQ(profile_table(totals, "launch", 2),
-            "  total ms      %     count    mean us    GB/s  GFLOP/s  name\n"
-            "     1.000   80.0        10    100.000    10.0     20.0  gemm  mlp.cpp:7:3\n"
-            "     0.250   20.0         5     50.000     0.1        -  relu\n"
-            "     0.000    0.0         1 more\n");
+TEST(Profiler, TracksBesideTheThreads) {
+  Profiler profiler;
+  ProfileLabel& label =
+      profiler.label({.name = "x", .category = "launch", .location = "a.cpp:1:2"});
+  EXPECT_EQ(label.title(), "x at a.cpp:1:2");
+  const std::uint32_t gpu = profiler.add_track("cuda:0");
+  EXPECT_EQ(profiler.add_track("cuda:0"), gpu);
+  EXPECT_NE(profiler.add_track("cuda:1"), gpu);
+  EXPECT_FALSE(profiler.is_capturing());
+  profiler.start_capture();
+  EXPECT_TRUE(profiler.is_capturing());
+  profiler.record(label, 1, 2, gpu);
+  profiler.record(label, 3, 4);
+  const Capture capture = profiler.stop_capture();
+  ASSERT_EQ(capture.records.size(), 2u);
+  EXPECT_EQ(capture.tracks.at(capture.records[0].track), "cuda:0");
+  EXPECT_FALSE(capture.tracks.contains(capture.records[1].track));
+  EXPECT_EQ(profiler.recent().front().track, gpu);
 }
 
 // ---- The trace, decoded again from its bytes ----
@@ -103,6 +111,7 @@ TEST(Profiler, Table) {
 struct Field {
   std::uint64_t key = 0;
   std::uint64_t number = 0;
+  double real = 0;
   std::span<const std::byte> bytes;
 };
 
@@ -116,6 +125,9 @@ class Reader {
     field.key = key >> 3;
     if ((key & 7) == 0) {
       field.number = varint();
+    } else if ((key & 7) == 1) {
+      std::memcpy(&field.real, bytes_.data(), sizeof field.real);
+      bytes_ = bytes_.subspan(sizeof field.real);
     } else {
       EXPECT_EQ(key & 7, 2u);
       const std::uint64_t size = varint();
@@ -151,8 +163,8 @@ std::map<std::uint64_t, std::vector<Field>> fields(std::span<const std::byte> by
   return result;
 }
 
-// Replays the slices of a trace: "thread 0: run(gemm relu)".
-std::vector<std::string> replay(std::span<const std::byte> trace) {
+// Replays the slices of a trace: "thread 0: run(gemm relu)", and after a name what was noted of it.
+std::vector<std::string> replay(std::span<const std::byte> trace, bool with_notes = false) {
   std::map<std::uint64_t, std::string> tracks, names, lines;
   std::map<std::uint64_t, int> depth;
   std::map<std::uint64_t, std::uint64_t> last;
@@ -177,6 +189,13 @@ std::vector<std::string> replay(std::span<const std::byte> trace) {
       if (event[9][0].number == 1) {
         if (!line.empty() && line.back() != '(') line += ' ';
         line += names.at(event[10][0].number);
+        for (const Field& note : with_notes ? event[4] : std::vector<Field>{}) {
+          auto parts = fields(note.bytes);
+          line += " " + text(parts[10][0].bytes) + "=";
+          if (parts.contains(3)) line += std::to_string(parts[3][0].number);
+          if (parts.contains(5)) line += std::to_string(parts[5][0].real);
+          if (parts.contains(6)) line += text(parts[6][0].bytes);
+        }
         line += '(';
         ++depth[track];
       } else {
@@ -192,7 +211,7 @@ std::vector<std::string> replay(std::span<const std::byte> trace) {
   std::vector<std::string> result;
   for (const auto& [track, line] : lines) {
     EXPECT_EQ(depth[track], 0);
-    result.push_back(line);
+    result.push_back(tracks.at(track) + ": " + line);
   }
   return result;
 }
@@ -213,12 +232,37 @@ TEST(Trace, SlicesNestAndDecode) {
                         },
                         0};
   const std::vector<std::byte> trace = perfetto_trace(capture);
-  EXPECT_EQ(replay(trace), (std::vector<std::string>{"run(gemm relu) relu", "gemm(relu) gemm"}));
-  // Location, bytes and flops travel along.
-  const std::string all = text(trace);
-  EXPECT_NE(all.find("mlp.cpp:7:3"), std::string::npos);
-  EXPECT_NE(all.find("flops"), std::string::npos);
+  EXPECT_EQ(replay(trace),
+            (std::vector<std::string>{"thread 0: run(gemm at mlp.cpp:7:3 relu) relu",
+                                      "thread 3: gemm at mlp.cpp:7:3(relu) gemm at mlp.cpp:7:3"}));
   EXPECT_EQ(replay(perfetto_trace({})).size(), 0u);
+}
+
+// A kernel of a GPU: on the device's own track, with counts, speeds and shares of the ceilings.
+TEST(Trace, KernelsCarryTheirRoofline) {
+  Profiler profiler;
+  ProfileLabel& gemm = profiler.label({"gemm", "launch", "mlp.cpp:7:3", 5000, 4000});
+  ProfileLabel& step = profiler.label({.name = "step", .category = "run"});
+  const std::uint32_t gpu = profiler.add_track("cuda:0");
+  profiler.start_capture();
+  const auto microsecond = static_cast<Ticks>(1e-6 / seconds_per_tick());
+  profiler.record(gemm, 10 * microsecond, 20 * microsecond, gpu);
+  profiler.record(step, 5 * microsecond, 30 * microsecond, 0);
+  Ceilings ceilings{.device = "cuda:0", .bytes_per_second = 1.6e9};
+  ceilings.flops_per_second[0] = 1e9;
+  const std::vector<std::string> lines =
+      replay(perfetto_trace(profiler.stop_capture(), ceilings), true);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0], "thread 0: step");
+  // 4000 bytes and 5000 operations in 10 us; the tick is not a whole part of a microsecond.
+  const std::string& line = lines[1];
+  EXPECT_TRUE(
+      line.starts_with("cuda:0: gemm at mlp.cpp:7:3 location=mlp.cpp:7:3 bytes=4000 "
+                       "flops=5000 GB/s=0.4"))
+      << line;
+  EXPECT_NE(line.find(" GFLOP/s=0.5"), std::string::npos) << line;
+  EXPECT_NE(line.find(" % of copy=25.0"), std::string::npos) << line;
+  EXPECT_NE(line.find(" % of fma=50.0"), std::string::npos) << line;
 }
 
 TEST(Trace, SpansOfThisProcess) {
@@ -228,8 +272,9 @@ TEST(Trace, SpansOfThisProcess) {
     const auto outer = profiler.span("compile", "compile");
     const auto inner = profiler.span("fuse", "pass");
   }
-  EXPECT_EQ(replay(perfetto_trace(profiler.stop_capture())),
-            (std::vector<std::string>{"compile(fuse)"}));
+  const std::vector<std::string> lines = replay(perfetto_trace(profiler.stop_capture()));
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0].ends_with(": compile(fuse)")) << lines[0];
 }
 
 }  // namespace

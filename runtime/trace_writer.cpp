@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -21,12 +23,19 @@ namespace hyperion::runtime {
 namespace {
 
 // A message under construction. On the wire a field is a key, number << 3 | type, and a value: a
-// varint (type 0) or a length and bytes (type 2).
+// varint (type 0), eight bytes (type 1), or a length and bytes (type 2).
 class Message {
  public:
   Message& number(std::uint32_t field, std::uint64_t value) {
     varint(field << 3);
     varint(value);
+    return *this;
+  }
+  Message& real(std::uint32_t field, double value) {
+    varint(field << 3 | 1);
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    bytes_.append(bytes, sizeof value);
     return *this;
   }
   Message& text(std::uint32_t field, std::string_view value) {
@@ -58,17 +67,20 @@ constexpr std::uint64_t kSliceEnd = 2;
 
 class TraceWriter {
  public:
-  explicit TraceWriter(const Capture& capture)
-      : records_(capture.records), scale_(seconds_per_tick() * 1e9) {
+  TraceWriter(const Capture& capture, const Ceilings& ceilings)
+      : records_(capture.records),
+        track_names_(capture.tracks),
+        ceilings_(ceilings),
+        scale_(seconds_per_tick() * 1e9) {
     for (const ProfileRecord& record : records_) {
       origin_ = std::min(origin_, record.start);
-      intern(names_, record.label->info().name);
+      intern(names_, record.label->title());
       intern(categories_, record.label->info().category);
     }
     // Begin order on each track; of two that begin together the longer one encloses the other.
     std::ranges::sort(records_, [](const ProfileRecord& a, const ProfileRecord& b) {
-      return std::tie(a.thread, a.start, b.end, a.label->info()) <
-             std::tie(b.thread, b.start, a.end, b.label->info());
+      return std::tie(a.track, a.start, b.end, a.label->info()) <
+             std::tie(b.track, b.start, a.end, b.label->info());
     });
   }
 
@@ -77,9 +89,9 @@ class TraceWriter {
     write_interned();
     for (std::size_t i = 0; i < records_.size(); ++i) {
       const ProfileRecord& record = records_[i];
-      if (i == 0 || track_ != thread_track(record.thread)) {
+      if (i == 0 || track_ != id_of(record.track)) {
         close_until(~Ticks{0});
-        write_thread(record.thread);
+        write_track(record.track);
       }
       close_until(record.start);
       write_begin(record);
@@ -99,7 +111,7 @@ class TraceWriter {
     table.emplace(text, table.size() + 1);
   }
   static std::uint64_t process_track() { return 1; }
-  static std::uint64_t thread_track(std::uint32_t thread) { return 2 + std::uint64_t{thread}; }
+  static std::uint64_t id_of(std::uint32_t track) { return 2 + std::uint64_t{track}; }
 
   std::uint64_t nanoseconds(Ticks ticks) const {
     return static_cast<std::uint64_t>(std::llround(static_cast<double>(ticks - origin_) * scale_));
@@ -121,10 +133,13 @@ class TraceWriter {
     packet(content.message(60, track));
   }
 
-  void write_thread(std::uint32_t thread) {
-    track_ = thread_track(thread);
+  void write_track(std::uint32_t number) {
+    track_ = id_of(number);
+    const auto named = track_names_.find(number);
     Message track, content;
-    track.number(1, track_).text(2, format("thread {}", thread)).number(5, process_track());
+    track.number(1, track_)
+        .text(2, named == track_names_.end() ? format("thread {}", number) : named->second)
+        .number(5, process_track());
     packet(content.message(60, track));
   }
 
@@ -154,20 +169,29 @@ class TraceWriter {
     Message event;
     event.number(9, kSliceBegin)
         .number(11, track_)
-        .number(10, names_.at(info.name))
+        .number(10, names_.at(record.label->title()))
         .number(3, categories_.at(info.category));
-    const auto annotate = [&](std::string_view name, auto set) {
-      Message annotation;
-      annotation.text(10, name);
-      set(annotation);
-      event.message(4, annotation);
-    };
-    if (!info.location.empty()) {
-      annotate("location", [&](Message& each) { each.text(6, info.location); });
-    }
-    if (info.bytes != 0) annotate("bytes", [&](Message& each) { each.number(3, info.bytes); });
-    if (info.flops != 0) annotate("flops", [&](Message& each) { each.number(3, info.flops); });
+    if (!info.location.empty()) annotate(event, "location", info.location);
+    if (info.bytes != 0) annotate(event, "bytes", info.bytes);
+    if (info.flops != 0) annotate(event, "flops", info.flops);
+    const double seconds = static_cast<double>(record.end - record.start) * scale_ * 1e-9;
+    const Achieved speed = achieved(info, seconds, ceilings_);
+    annotate(event, "GB/s", speed.bytes_per_second, 1e-9);
+    annotate(event, "GFLOP/s", speed.flops_per_second, 1e-9);
+    annotate(event, "% of copy", speed.share_of_copy, 100);
+    annotate(event, format("% of {}", unit_name(info.unit)), speed.share_of_unit, 100);
     write_event(record.start, event);
+  }
+
+  static void annotate(Message& event, std::string_view name, const std::string& value) {
+    event.message(4, Message().text(10, name).text(6, value));
+  }
+  static void annotate(Message& event, std::string_view name, std::uint64_t value) {
+    event.message(4, Message().text(10, name).number(3, value));
+  }
+  static void annotate(Message& event, std::string_view name, std::optional<double> value,
+                       double scale) {
+    if (value) event.message(4, Message().text(10, name).real(5, *value * scale));
   }
 
   void write_end(Ticks end) {
@@ -177,6 +201,8 @@ class TraceWriter {
   }
 
   std::vector<ProfileRecord> records_;
+  const std::map<std::uint32_t, std::string>& track_names_;
+  const Ceilings& ceilings_;
   const double scale_;
   Ticks origin_ = ~Ticks{0};
   Interned names_;
@@ -188,12 +214,13 @@ class TraceWriter {
 
 }  // namespace
 
-std::vector<std::byte> perfetto_trace(const Capture& capture) {
-  return TraceWriter(capture).write();
+std::vector<std::byte> perfetto_trace(const Capture& capture, const Ceilings& ceilings) {
+  return TraceWriter(capture, ceilings).write();
 }
 
-StatusOr<> write_perfetto_trace(const std::string& path, const Capture& capture) {
-  return write_file_atomically(path, perfetto_trace(capture));
+StatusOr<> write_perfetto_trace(const std::string& path, const Capture& capture,
+                                const Ceilings& ceilings) {
+  return write_file_atomically(path, perfetto_trace(capture, ceilings));
 }
 
 }  // namespace hyperion::runtime

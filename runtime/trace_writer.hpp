@@ -1,8 +1,9 @@
 // trace_writer.hpp: a capture as a Perfetto trace: drop the file on ui.perfetto.dev.
 //
 // The format is the TrackEvent protobuf (perfetto.protos.Trace), written by hand: a few message
-// types, no dependency. One track a thread; names and categories are interned; each launch carries
-// its source location, bytes and flops. Timestamps are nanoseconds from the first record.
+// types, no dependency. One track a thread and one a device; names, which say where in the source,
+// and categories are interned; each launch carries its bytes and flops, its speeds and their shares
+// of the device's ceilings (roofline.hpp). Timestamps are nanoseconds from the first record.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +12,12 @@
 
 #include "ir/support/status.hpp"
 #include "runtime/profiler.hpp"
+#include "runtime/roofline.hpp"
 
 namespace hyperion::runtime {
 
-std::vector<std::byte> perfetto_trace(const Capture& capture);
-StatusOr<> write_perfetto_trace(const std::string& path, const Capture& capture);
+std::vector<std::byte> perfetto_trace(const Capture& capture, const Ceilings& ceilings = {});
+StatusOr<> write_perfetto_trace(const std::string& path, const Capture& capture,
+                                const Ceilings& ceilings = {});
 
 }  // namespace hyperion::runtime

@@ -102,12 +102,18 @@ class ContractionEmitter {
     return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
   }
 
+  static runtime::ArithmeticUnit tensor_unit(DType factors) {
+    return factors == DType::f32 ? runtime::ArithmeticUnit::tensor_tf32 : runtime::ArithmeticUnit::tensor_16;
+  }
+
   CudaKernelText with_tensor_cores(const TensorProblem& problem, std::vector<std::string> parameters) {
     batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const auto [schedule, origin] = schedules_.choose(problem, target_);
     using Uses = CudaKernelText::Uses;
-    CudaKernelText out{.schedule = schedule.text(), .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma};
+    CudaKernelText out{.schedule = schedule.text(),
+                       .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma,
+                       .unit = tensor_unit(problem.dtype)};
     const bool has_parts = schedule.parts > 1;
     if (has_parts) add_workspace(out, parameters, "float", schedule.parts);
     const std::string list = format("{}", fmt::join(parameters, ", "));

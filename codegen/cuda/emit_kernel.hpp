@@ -19,6 +19,7 @@
 #include "ir/module.hpp"
 #include "ir/support/status.hpp"
 #include "runtime/cuda/object.hpp"
+#include "runtime/plan.hpp"
 
 namespace hyperion::codegen {
 
@@ -31,6 +32,7 @@ struct CudaKernelText {
   std::string text;
   std::string schedule;  // of a contraction, for dumps
   Uses uses = Uses::nothing;
+  runtime::ArithmeticUnit unit = runtime::ArithmeticUnit::vector;  // that the first entry computes with
   std::vector<runtime::cuda::KernelEntry> entries;  // in the order of their launches
   std::int64_t workspace_bytes = 0;                 // of an extra buffer behind the kernel's parameters; dead afterwards
 };

@@ -44,7 +44,11 @@ class CudaGenerator final : public CodeGenerator {
     EmittedKernel out{.workspace_bytes = piece.kernel.workspace_bytes, .schedule = piece.kernel.schedule};
     for (const runtime::cuda::KernelEntry& entry : piece.kernel.entries) {
       // No launch for what has no blocks.
-      out.launches.push_back({.symbol = entry.name, .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1)});
+      const bool is_work = out.launches.empty();
+      out.launches.push_back({.symbol = entry.name,
+                              .tiles = entry.shape.grid.x == 0 ? 0 : std::max<std::int64_t>(lowered.tiles, 1),
+                              .part = is_work ? KernelLaunch::Part::work : KernelLaunch::Part::combine,
+                              .unit = is_work ? piece.kernel.unit : runtime::ArithmeticUnit::vector});
     }
     return out;
   }

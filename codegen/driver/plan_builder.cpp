@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "ir/support/format.hpp"
 #include "passes/memory/arena.hpp"
@@ -320,17 +321,43 @@ class FunctionPlan {
     if (group.emitted.workspace_bytes > 0) buffers.push_back(temporaries_.at(id)[0]);
     for (const KernelLaunch& launch : group.emitted.launches) {
       if (launch.tiles == 0) continue;
-      // Packing moves the operand once; the work belongs to the last launch.
-      const bool is_last = &launch == &group.emitted.launches.back();
       plan_.instructions.push_back(runtime::Launch{.kernel = launch.symbol,
                                                    .buffers = buffers,
                                                    .tiles = launch.tiles,
                                                    .scratch_bytes = static_cast<std::uint64_t>(launch.scratch_bytes),
-                                                   .label = is_last ? callee : callee + " (pack)",
-                                                   .location = op.location.first(),
-                                                   .flops = is_last ? group.flops : 0,
-                                                   .bytes = group.bytes});
+                                                   .label = label(callee, launch.part),
+                                                   .location = op.location.known() ? op.location.first() : "",
+                                                   .flops = launch.part == KernelLaunch::Part::work ? group.flops : 0,
+                                                   .bytes = moved_bytes(op, group, launch.part),
+                                                   .unit = launch.unit});
     }
+  }
+
+  static std::string label(const std::string& callee, KernelLaunch::Part part) {
+    switch (part) {
+      case KernelLaunch::Part::work:
+        return callee;
+      case KernelLaunch::Part::pack:
+        return callee + " (pack)";
+      case KernelLaunch::Part::combine:
+        return callee + " (combine)";
+    }
+    std::unreachable();
+  }
+
+  std::uint64_t moved_bytes(const Op& op, const CompiledGroup& group, KernelLaunch::Part part) const {
+    const auto workspace = static_cast<std::uint64_t>(group.emitted.workspace_bytes);
+    std::uint64_t results = 0;
+    for (ValueId result : op.results) results += f_.type(result).bytes();
+    switch (part) {
+      case KernelLaunch::Part::work:
+        return group.bytes;
+      case KernelLaunch::Part::pack:
+        return 2 * workspace;  // the operand is about as large
+      case KernelLaunch::Part::combine:
+        return workspace + results;
+    }
+    std::unreachable();
   }
 
   // Who reads the parameters, and when.

@@ -151,7 +151,7 @@ ContractionPlan ContractionEmitter::emit() {
   if (schedule_.rhs == RhsPacking::whole && !is_empty && spec_.depth > 0) {
     emit_rhs_packing_launch();
     const std::int64_t tiles = rhs_batches_ * strips_;
-    plan.launches.push_back({spec_.symbol + ".pack", tiles, 0});
+    plan.launches.push_back({spec_.symbol + ".pack", tiles, 0, KernelLaunch::Part::pack});
     plan.workspace_bytes = tiles * strip_width() * round_up(spec_.depth, e_.lanes) * e_.real_bytes;
   }
   emit_main();

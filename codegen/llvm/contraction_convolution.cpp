@@ -255,7 +255,7 @@ ConvolutionPlan ConvolutionEmitter::emit() {
   if (schedule_.pack_weights) {
     emit_packing_launch();
     const std::int64_t tiles = spec_.groups * strips_ * spec_.height.kernel * spec_.width.kernel;
-    plan.launches.push_back({spec_.symbol + ".pack", tiles, 0});
+    plan.launches.push_back({spec_.symbol + ".pack", tiles, 0, KernelLaunch::Part::pack});
     plan.workspace_bytes = spec_.groups * rhs_group_;
   }
   emit_main();

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "codegen/lower/cost.hpp"
+
 namespace hyperion::codegen {
 
 using ir::OpId;
@@ -49,7 +51,8 @@ class AnchoredWriter {
       : kernel_(*out.kernel), plan_(plan), inputs_(plan.group.parameters().size()),
         composed_(compose(plan.group, Opaque{plan.anchor, static_cast<int>(inputs_)})),
         writer_(kernel_, composed_.pool, {kernel_.parameters().begin(), kernel_.parameters().end()}),
-        sum_(accumulation_dtype(plan.group.type(plan.anchor.operands[0]).dtype())) {}
+        sum_(accumulation_dtype(plan.group.type(plan.anchor.operands[0]).dtype())),
+        cost_(composed_.pool, composed_.inputs) {}
 
   void write(std::string_view name, ir::Attributes attributes) {
     ir::Builder& b = writer_.builder();
@@ -68,6 +71,9 @@ class AnchoredWriter {
     if (!plain) write_epilogue(*op);
     b.apply_all("return", {});
   }
+
+  // Of what stands before and behind the contraction.
+  std::uint64_t operations() const { return cost_.operations(); }
 
  private:
   ValueId operand(std::size_t k) const { return plan_.anchor.operands[k]; }
@@ -116,6 +122,7 @@ class AnchoredWriter {
     const std::vector<TermId> indices =
         open_at(op, kernel_.add_block(op), factor.place, factor.lanes_along, names);
     const TermId element = at_indices(composed_.pool, composed_.operands[k], indices);
+    cost_.add(element);
     const Value value = writer_.builder().cast(writer_.splat(writer_.element(element)), sum_);
     writer_.close_block(std::span(&value, 1));
   }
@@ -129,6 +136,7 @@ class AnchoredWriter {
     writer_.define_access(static_cast<int>(inputs_), b.cast(sums, plan_.group.type(plan_.anchor.results[0]).dtype()));
     std::vector<TermId> elements;
     for (const ir::Lambda& output : composed_.outputs) elements.push_back(at_indices(composed_.pool, output, indices));
+    for (TermId element : elements) cost_.add(element);
     for (TermId element : elements) writer_.element(element);
     for (std::size_t k = 0; k < elements.size(); ++k) {
       writer_.store(elements[k], kernel_.parameters()[inputs_ + k], offset(composed_.output_types[k], indices));
@@ -151,13 +159,16 @@ class AnchoredWriter {
   Composition composed_;
   KernelWriter writer_;
   DType sum_;
+  CostCounter cost_;
   std::string suffix_;  // of the names of the block's arguments: names are unique within the kernel
 };
 
 }  // namespace
 
 void write_anchored_kernel(Lowered& out, const AnchorPlan& plan, std::string_view op, ir::Attributes attributes) {
-  AnchoredWriter(out, plan).write(op, std::move(attributes));
+  AnchoredWriter writer(out, plan);
+  writer.write(op, std::move(attributes));
+  out.flops += writer.operations();
 }
 
 std::vector<TermId> indices_at(TermPool& pool, TermId position, Type type) { return digits(pool, position, type.sizes()); }

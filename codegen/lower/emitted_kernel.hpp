@@ -6,14 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "runtime/plan.hpp"
+
 namespace hyperion::codegen {
 
 using ObjectBytes = std::vector<std::byte>;
 
 struct KernelLaunch {
+  // The group's work, or a step beside it: pack copies an operand into the workspace, combine finishes what lies there.
+  enum class Part : std::uint8_t { work, pack, combine };
+
   std::string symbol;
   std::int64_t tiles = 0;
   std::int64_t scratch_bytes = 0;  // for each thread, 64-byte aligned
+  Part part = Part::work;
+  runtime::ArithmeticUnit unit = runtime::ArithmeticUnit::vector;
 };
 
 struct EmittedKernel {

@@ -38,8 +38,8 @@ struct Lowered {
   std::unique_ptr<ir::Function> kernel;  // parameters: the group's inputs, then one `out` per result
   std::int64_t tiles = 1;
   Team team;                // one thread, except on machines with teams
-  std::uint64_t flops = 0;  // scalar operations, counting a fused multiply-add as two
-  std::uint64_t bytes = 0;  // read and written, each buffer once
+  std::uint64_t flops = 0;  // scalar operations, counting a fused multiply-add as two (cost.hpp)
+  std::uint64_t bytes = 0;  // read and written, each element once
   // Pairs (input, output) that may share memory: the input is read only where, and before, the output is written.
   std::vector<std::pair<int, int>> in_place;
 };

@@ -172,7 +172,7 @@ Lowered lower_dot(const ir::Function& group, const Op& dot, const Layout& layout
                  }},
       .factors = {lhs_plan(layout, group.type(dot.operands[0])), rhs_plan(layout, group.type(dot.operands[1]))}};
   write_anchored_kernel(out, plan, "contract", contract_attributes(layout, lanes));
-  out.flops = 2 * static_cast<std::uint64_t>(batch * rows * columns) * static_cast<std::uint64_t>(layout.depth.size);
+  out.flops += 2 * static_cast<std::uint64_t>(batch * rows * columns) * static_cast<std::uint64_t>(layout.depth.size);
   return out;
 }
 

@@ -216,7 +216,7 @@ Lowered lower_convolve(const ir::Function& group, const Op& op, const Member& m,
                          {"output", p.output},
                          {"lanes", std::int64_t{lanes}}});
   const std::int64_t elements = p.batch * p.height.output * p.width.output * p.groups * p.out_channels;
-  out.flops = 2 * static_cast<std::uint64_t>(elements) *
+  out.flops += 2 * static_cast<std::uint64_t>(elements) *
               static_cast<std::uint64_t>(p.height.kernel * p.width.kernel * p.in_channels);
   return out;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "codegen/lower/cost.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -244,22 +245,11 @@ std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest) {
 }
 
 void add_cost(const MapNest& nest, Lowered& out) {
-  const Composition& composed = nest.composed;
-  std::int64_t elements = 0;
-  for (const Type& type : composed.output_types) elements = std::max(elements, type.element_count());
-  for (const Type& type : composed.inputs) {
-    out.bytes += type.bytes();
-    elements = std::max(elements, type.element_count());
-  }
-  for (const Type& type : composed.output_types) out.bytes += type.bytes();
-  std::set<TermId> seen;
-  std::uint64_t operations = 0;
-  for (const MapNest::Output& output : nest.outputs) {
-    for_each_term(composed.pool, output.body, seen, [&](TermId, const Term& term) {
-      operations += term.kind == TermKind::scalar || term.kind == TermKind::reduce;
-    });
-  }
-  out.flops = operations * static_cast<std::uint64_t>(elements);
+  CostCounter cost(nest.composed.pool, nest.composed.inputs);
+  for (const MapNest::Output& output : nest.outputs) cost.add(output.body);
+  out.flops = cost.operations();
+  out.bytes = cost.bytes_read();
+  for (const Type& type : nest.composed.output_types) out.bytes += type.bytes();
 }
 
 MapNest map_nest(const ir::Function& group, Composition composition) {

@@ -43,7 +43,7 @@ std::vector<ir::TermId> row_values(const MapNest& nest);
 // loop that reads all it needs of an element before it writes it.
 std::vector<std::pair<int, int>> in_place_pairs(const MapNest& nest);
 
-// Adds what the nest reads, writes and computes.
+// What the nest reads, writes and computes.
 void add_cost(const MapNest& nest, Lowered& out);
 
 // A result too large for the caches is written past them: a cached store would first read the line it overwrites. Such

@@ -39,8 +39,12 @@ StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
 class CudaKernel final : public LoadedKernel {
  public:
   CudaKernel(std::shared_ptr<Context> context, CudaQueue& queue, std::shared_ptr<Kernel> kernel,
-             const KernelEntry& entry)
-      : context_(std::move(context)), queue_(queue), kernel_(std::move(kernel)), entry_(entry) {
+             const KernelEntry& entry, ProfileLabel& label)
+      : context_(std::move(context)),
+        queue_(queue),
+        kernel_(std::move(kernel)),
+        entry_(entry),
+        label_(label) {
     for (const Parameter& parameter : entry_.parameters) {
       if (const auto* constant = std::get_if<ConstantParameter>(&parameter)) {
         arguments_.add_bytes(constant->bytes, constant->bytes.size());
@@ -67,7 +71,7 @@ class CudaKernel final : public LoadedKernel {
       }
       addresses_[i] = address;
     }
-    return queue_.launch(kernel_, entry_.shape, arguments_);
+    return queue_.launch(kernel_, entry_.shape, arguments_, label_);
   }
 
  private:
@@ -75,6 +79,7 @@ class CudaKernel final : public LoadedKernel {
   CudaQueue& queue_;
   const std::shared_ptr<Kernel> kernel_;
   const KernelEntry entry_;
+  ProfileLabel& label_;
   Arguments arguments_;
   std::vector<CUdeviceptr> addresses_;  // that the arguments hold; 0: none yet
 };
@@ -109,7 +114,7 @@ class CudaCode final : public LoadedCode {
   KernelFunction* symbol(const std::string&) override { return nullptr; }
 
   StatusOr<std::unique_ptr<LoadedKernel>> bind(const Launch& launch, DeviceQueue& queue,
-                                               Profiler&) override {
+                                               Profiler& profiler) override {
     const auto found = kernels_.find(launch.kernel);
     if (found == kernels_.end()) return nullptr;
     const auto& [library, entry] = found->second;
@@ -117,7 +122,8 @@ class CudaCode final : public LoadedCode {
     auto* const own = dynamic_cast<CudaQueue*>(&queue);
     HYP_CHECK(own != nullptr, "code for GPUs is bound to a queue of a GPU");
     HYP_TRY(auto kernel, library->kernel(entry.name, source_of(launch)));
-    return std::make_unique<CudaKernel>(library->context(), *own, std::move(kernel), entry);
+    return std::make_unique<CudaKernel>(library->context(), *own, std::move(kernel), entry,
+                                        label_of(launch, profiler));
   }
 
  private:

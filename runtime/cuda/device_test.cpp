@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "runtime/cuda/code.hpp"
@@ -10,6 +12,7 @@
 #include "runtime/cuda/problem.hpp"
 #include "runtime/device_kinds.hpp"
 #include "runtime/executor.hpp"
+#include "runtime/trace_writer.hpp"
 #include "tests/support/fake_cuda.hpp"
 
 namespace hyperion::runtime::cuda {
@@ -240,6 +243,10 @@ TEST_F(CudaDevice, LoopsReadTheirConditionFromTheDevice) {
                                  .frame = arena(128, 0)}};
   ASSERT_TRUE(load(module_of({condition, body, step})));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(read(*run(view(ramp(3)))), ramp(192));
+  instance_->profiler().start_capture();
+  EXPECT_EQ(read(*run(view(ramp(3)))), ramp(192));
+  // Six rounds, and a condition more.
+  EXPECT_EQ(instance_->profiler().stop_capture().records.size(), 6 + 7 + 1u);
 }
 
 TEST_F(CudaDevice, ConstantsAreUploadedOnce) {
@@ -326,6 +333,111 @@ TEST_F(CudaDevice, AMissingKernelIsNamed) {
   auto module = two_scales();
   std::get<Launch>(module->plans[0].instructions[1]).kernel = "gelu";
   EXPECT_EQ(load(module).error().message, "no code for kernel 'gelu'");
+}
+
+// ---- Profiles ----
+
+struct Row {
+  std::string title;
+  std::string track;
+  double milliseconds;  // it lasted
+  friend bool operator==(const Row&, const Row&) = default;
+};
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.track << ": " << row.title << ", " << row.milliseconds << " ms";
+}
+
+// The launches of a capture, in the order of their times. Kernels of one execution follow one
+// another; the clock of the fake device runs ahead of the host's, so executions may overlap.
+std::vector<Row> rows(Capture capture, bool is_one_execution = false) {
+  std::ranges::stable_sort(capture.records, {}, &ProfileRecord::start);
+  std::vector<Row> all;
+  Ticks end = 0;
+  for (const ProfileRecord& record : capture.records) {
+    if (record.label->info().category != "launch") continue;
+    if (is_one_execution) {
+      EXPECT_LE(end, record.start + 2) << "kernels of one stream overlap";
+    }
+    end = record.end;
+    const double lasted = 1e3 * static_cast<double>(record.end - record.start) * seconds_per_tick();
+    all.push_back(
+        {record.label->title(), capture.tracks.at(record.track), std::round(lasted * 100) / 100});
+  }
+  EXPECT_LE(end, now_ticks());
+  return all;
+}
+
+// The first run launches, the second is made into a graph, the third runs it; all three are timed.
+TEST_F(CudaDevice, ACaptureHasTheKernels) {
+  driver_->kernels["scale"].milliseconds = 0.25;
+  ASSERT_TRUE(load(two_scales()));
+  Profiler& profiler = instance_->profiler();
+  const BufferView input = view(ramp());
+  std::vector<Row> expected(2, {"mul at train.cpp:4:2", "cuda:0", 0.25});
+  for (int i = 0; i < 3; ++i) {
+    profiler.start_capture();
+    EXPECT_EQ(read(*run(input)), ramp(4));
+    EXPECT_EQ(rows(profiler.stop_capture(), true), expected) << "run " << i;
+  }
+  EXPECT_EQ(driver_->count("cuGraphLaunch"), 2u);
+  EXPECT_EQ(driver_->count("cuEventRecordWithFlags"), 4u);
+  // Totals have them, too.
+  EXPECT_NEAR(profiler.category_seconds("launch"), 6 * 0.25e-3, 1e-6);
+}
+
+TEST_F(CudaDevice, WithoutACaptureNothingIsTimed) {
+  ASSERT_TRUE(load(two_scales()));
+  const BufferView input = view(ramp());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(read(*run(input)), ramp(4));
+  instance_->profiler().start_capture();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(read(*run(input)), ramp(4));
+  EXPECT_EQ(rows(instance_->profiler().stop_capture()).size(), 6u);
+  const std::size_t graphs = driver_->count("cuGraphInstantiateWithFlags");
+  const std::size_t times = driver_->count("cuEventElapsedTime");
+  EXPECT_EQ(graphs, 2u);
+  EXPECT_EQ(times, 12u);
+  // The graph without events is still there.
+  EXPECT_EQ(read(*run(input)), ramp(4));
+  EXPECT_EQ(driver_->count("cuGraphInstantiateWithFlags"), graphs);
+  EXPECT_EQ(driver_->count("cuEventElapsedTime"), times);
+}
+
+TEST_F(CudaDevice, KernelsAreTimedWithoutGraphsToo) {
+  ASSERT_TRUE(load(two_scales()));
+  const BufferView input = view(ramp());
+  instance_->profiler().start_capture();
+  driver_->fail(1, CUDA_ERROR_NOT_SUPPORTED, "cuGraphInstantiateWithFlags");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(read(*run(input)), ramp(4));
+  EXPECT_EQ(rows(instance_->profiler().stop_capture()),
+            std::vector<Row>(8, {"mul at train.cpp:4:2", "cuda:0", 1}));
+}
+
+TEST_F(CudaDevice, ATraceNamesTheKernels) {
+  ASSERT_TRUE(load(two_scales()));
+  instance_->profiler().start_capture();
+  ASSERT_TRUE(run(view(ramp())));
+  const std::vector<std::byte> trace = perfetto_trace(instance_->profiler().stop_capture());
+  const std::string text(reinterpret_cast<const char*>(trace.data()), trace.size());
+  EXPECT_NE(text.find("cuda:0"), std::string::npos);
+  EXPECT_NE(text.find("mul at train.cpp:4:2"), std::string::npos);
+}
+
+// Whatever call fails, the error comes back, nothing leaks (TearDown), and the next run is right.
+TEST_F(CudaDevice, ACaptureSurvivesEveryFailure) {
+  ASSERT_TRUE(load(two_scales()));
+  const BufferView input = view(ramp());
+  instance_->profiler().start_capture();
+  for (std::uint64_t nth = 1; nth < 1000; ++nth) {
+    driver_->fail(nth, CUDA_ERROR_OUT_OF_MEMORY);
+    for (int i = 0; i < 3; ++i) static_cast<void>(run(input));
+    const bool is_done = driver_->failed_call().empty();
+    driver_->fail(0, CUDA_SUCCESS);
+    EXPECT_EQ(read(*run(input)), ramp(4)) << nth;
+    if (is_done) return;
+    executor_.reset();
+    ASSERT_TRUE(load(two_scales()));
+  }
+  FAIL() << "three runs make more than a thousand calls";
 }
 
 // ---- Names ----

@@ -22,6 +22,9 @@ StatusOr<> run_one(Stream& stream, const CommandList::Copy& command) {
 StatusOr<> run_one(Stream& stream, const CommandList::Fill& command) {
   return stream.fill(command.to, command.value, command.bytes);
 }
+StatusOr<> run_one(Stream& stream, const CommandList::Mark& command) {
+  return command.event->record(stream);
+}
 
 void destroy(Context& context, CUgraph graph) {
   if (graph == nullptr) return;
@@ -44,6 +47,21 @@ void CommandList::copy(CUdeviceptr to, CUdeviceptr from, std::uint64_t bytes) {
 
 void CommandList::fill(CUdeviceptr to, unsigned char value, std::uint64_t bytes) {
   commands_.emplace_back(Fill{to, value, bytes});
+}
+
+void CommandList::mark(std::shared_ptr<StreamEvent> event) {
+  commands_.emplace_back(Mark{std::move(event)});
+}
+
+StatusOr<> CommandList::capture(Stream& stream) const {
+  for (const Command& command : commands_) {
+    if (const auto* mark = std::get_if<Mark>(&command)) {
+      HYP_TRY_VOID(mark->event->record_in_graph(stream));
+    } else {
+      HYP_TRY_VOID(std::visit([&](const auto& one) { return run_one(stream, one); }, command));
+    }
+  }
+  return {};
 }
 
 StatusOr<> CommandList::run(Stream& stream) const {
@@ -106,7 +124,7 @@ StatusOr<CUgraph> Replay::capture() const {
   HYP_TRY_VOID(stream->check(
       driver.cuStreamBeginCapture(stream->handle(), CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
       "cuStreamBeginCapture"));
-  StatusOr<> recorded = commands_.run(*stream);
+  StatusOr<> recorded = commands_.capture(*stream);
   CUgraph graph = nullptr;
   StatusOr<> ended =
       stream->check(driver.cuStreamEndCapture(stream->handle(), &graph), "cuStreamEndCapture");

@@ -1,9 +1,9 @@
 // graph.hpp: a list of work on a GPU that is run again and again.
 //
-// CommandList is work as data: launches, copies, fills, in order. Replay hands it to the driver
-// once, as a CUDA graph, and then starts all of it by one call: 80 launches of 3 us each become one
-// of a few. When the driver cannot make a graph of it, Replay runs the commands one by one and can
-// say why.
+// CommandList is work as data: launches, copies, fills, events, in order. Replay hands it to the
+// driver once, as a CUDA graph, and then starts all of it by one call: 80 launches of 3 us each
+// become one of a few. When the driver cannot make a graph of it, Replay runs the commands one by
+// one and can say why.
 //
 //   CommandList step;
 //   step.launch(kernel, shape, Arguments(x, y, count));
@@ -46,17 +46,23 @@ class CommandList {
     unsigned char value = 0;
     std::uint64_t bytes = 0;
   };
-  using Command = std::variant<Launch, Copy, Fill>;
+  struct Mark {
+    std::shared_ptr<StreamEvent> event;  // recorded each time that the list runs
+  };
+  using Command = std::variant<Launch, Copy, Fill, Mark>;
 
   void launch(std::shared_ptr<Kernel> kernel, const LaunchShape& shape, Arguments arguments);
   void copy(CUdeviceptr to, CUdeviceptr from, std::uint64_t bytes);
   void fill(CUdeviceptr to, unsigned char value, std::uint64_t bytes);
+  void mark(std::shared_ptr<StreamEvent> event);
 
   std::vector<Command>& commands() { return commands_; }
   const std::vector<Command>& commands() const { return commands_; }
 
   // Puts every command on the stream.
   StatusOr<> run(Stream& stream) const;
+  // The same on a stream that is being captured into a graph.
+  StatusOr<> capture(Stream& stream) const;
 
  private:
   std::vector<Command> commands_;

@@ -44,6 +44,13 @@ StatusOr<> StreamEvent::record(Stream& stream) {
   return stream.check(context_->driver().cuEventRecord(event_, stream.handle()), "cuEventRecord");
 }
 
+StatusOr<> StreamEvent::record_in_graph(Stream& stream) {
+  HYP_TRY(const auto current, context_->enter());
+  return stream.check(
+      context_->driver().cuEventRecordWithFlags(event_, stream.handle(), CU_EVENT_RECORD_EXTERNAL),
+      "cuEventRecordWithFlags");
+}
+
 StatusOr<bool> StreamEvent::is_done() {
   HYP_TRY(const auto current, context_->enter());
   const CUresult result = context_->driver().cuEventQuery(event_);

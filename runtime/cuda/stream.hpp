@@ -33,6 +33,8 @@ class StreamEvent {
   ~StreamEvent();
 
   StatusOr<> record(Stream& stream);
+  // REQUIRES: the stream is being captured. The graph records the event each time that it runs.
+  StatusOr<> record_in_graph(Stream& stream);
   StatusOr<bool> is_done();
   // Waits on the host. `stream` is where it was recorded: an error names its kernels.
   StatusOr<> wait(Stream& stream);

@@ -35,6 +35,7 @@ inline constexpr std::uint64_t kFakePage = std::uint64_t{2} << 20;
 struct FakeKernel {
   std::vector<std::size_t> parameter_bytes;
   std::function<void(const cuda::CUlaunchConfig& config, void** parameters)> body;
+  double milliseconds = 1;  // that events around it are apart
 };
 
 class FakeDriver final : public cuda::Driver {
@@ -55,8 +56,9 @@ class FakeDriver final : public cuda::Driver {
     fail_in_ = nth;
     fail_result_ = result;
     fail_name_ = std::move(name);
+    failed_call_.clear();
   }
-  // The call that was made to fail; empty when none was.
+  // The call that was made to fail since; empty when none was.
   const std::string& failed_call() const { return failed_call_; }
   std::size_t count(const std::string& name) const {
     return static_cast<std::size_t>(std::ranges::count(calls, name));
@@ -166,6 +168,7 @@ class FakeDriver final : public cuda::Driver {
     }
     return CUDA_SUCCESS;
   }
+  static double& milliseconds_at(CUevent event) { return *reinterpret_cast<double*>(event); }
   static std::byte* host(CUdeviceptr address) { return reinterpret_cast<std::byte*>(address); }
 
   CUresult on_cuInit(unsigned) {
@@ -322,14 +325,26 @@ class FakeDriver final : public cuda::Driver {
   CUresult on_cuStreamQuery(CUstream) { return sticky_; }
   CUresult on_cuStreamWaitEvent(CUstream, CUevent, unsigned) { return sticky_; }
   CUresult on_cuEventCreate(CUevent* event, unsigned) {
-    return *event = make<CUevent>(new int, "events"), CUDA_SUCCESS;
+    return *event = make<CUevent>(new double(0), "events"), CUDA_SUCCESS;
   }
-  CUresult on_cuEventDestroy(CUevent event) { return destroy<int>(event, "events"); }
-  CUresult on_cuEventRecord(CUevent, CUstream) { return sticky_; }
+  CUresult on_cuEventDestroy(CUevent event) { return destroy<double>(event, "events"); }
+  // Captured, it only orders; in a graph is what cuEventRecordWithFlags puts there.
+  CUresult on_cuEventRecord(CUevent event, CUstream stream) {
+    if (!reinterpret_cast<Stream*>(stream)->capturing) milliseconds_at(event) = milliseconds_;
+    return sticky_;
+  }
+  CUresult on_cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags) {
+    const bool is_node = flags == cuda::CU_EVENT_RECORD_EXTERNAL;
+    if (is_node != reinterpret_cast<Stream*>(stream)->capturing) {
+      return cuda::CUDA_ERROR_INVALID_VALUE;
+    }
+    return submit(stream, [this, event] { milliseconds_at(event) = milliseconds_; });
+  }
   CUresult on_cuEventQuery(CUevent) { return sticky_; }
   CUresult on_cuEventSynchronize(CUevent) { return sticky_; }
-  CUresult on_cuEventElapsedTime(float* milliseconds, CUevent, CUevent) {
-    return *milliseconds = 1, CUDA_SUCCESS;
+  CUresult on_cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+    *milliseconds = static_cast<float>(milliseconds_at(end) - milliseconds_at(start));
+    return CUDA_SUCCESS;
   }
 
   CUresult on_cuLibraryLoadData(CUlibrary* library, const void* code, int*, void**, unsigned, int*,
@@ -381,6 +396,7 @@ class FakeDriver final : public cuda::Driver {
       std::vector<void*> pointers;
       for (auto& value : *values) pointers.push_back(value.data());
       function->kernel->body(shape, pointers.data());
+      milliseconds_ += function->kernel->milliseconds;
     });
   }
   CUresult on_cuTensorMapEncodeTiled(CUtensorMap*, CUtensorMapDataType, std::uint32_t, void*,
@@ -435,6 +451,7 @@ class FakeDriver final : public cuda::Driver {
   std::string fail_name_;
   std::string failed_call_;
   CUresult sticky_ = CUDA_SUCCESS;
+  double milliseconds_ = 0;  // the device's clock: kernels take time, nothing else does
   std::uint64_t used_ = 0;
   bool last_handle_is_mapped_ = false;
   std::map<std::string, std::int64_t> live_;

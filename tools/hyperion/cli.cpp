@@ -70,7 +70,8 @@ void add_train(CLI::App& tool, TrainOptions& options, std::string& task) {
                  "write the loss curve as a picture to this file (default: beside --json, or in "
                  "the checkpoint folder, or in the cache folder)");
   app.add_option("--profile", options.profile,
-                 "write a trace for ui.perfetto.dev to this file, and print the slowest kernels");
+                 "write a trace for ui.perfetto.dev to this file, and print the slowest kernels "
+                 "beside what the device can do");
   app.add_option("--limit", options.limit, "use only so many training images")
       ->check(CLI::PositiveNumber)
       ->group("");

@@ -83,7 +83,10 @@ TEST(HyperionOptions, AProfileIsATraceAndATable) {
   for (const char* name : {"dot", "record", "compile", "canonicalize"}) {
     EXPECT_NE(bytes.find(name), std::string::npos) << "the trace has no " << name;
   }
-  EXPECT_NE(outcome.out.find("GFLOP/s  name"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("of arithmetic  kernel"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("\nceilings of cpu:0, measured: copy "), std::string::npos)
+      << outcome.out;
+  EXPECT_NE(bytes.find("% of fma"), std::string::npos);
   EXPECT_NE(outcome.out.find("\ntrace: " + trace + ", "), std::string::npos) << outcome.out;
   EXPECT_EQ(last_line(outcome.out).substr(0, 14), "test accuracy ");
 }

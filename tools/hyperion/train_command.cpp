@@ -11,10 +11,10 @@
 #include "ir/support/file.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cache.hpp"
-#include "runtime/trace_writer.hpp"
 #include "tools/hyperion/commands.hpp"
 #include "tools/hyperion/device_choice.hpp"
 #include "tools/hyperion/loss_curve.hpp"
+#include "tools/hyperion/profile_report.hpp"
 #include "tools/hyperion/progress_line.hpp"
 #include "tools/hyperion/report.hpp"
 
@@ -237,8 +237,7 @@ void TrainRun::run() {
   require_folder_of(options_.json);
   require_folder_of(options_.profile);
   require_folder_of(options_.svg);
-  runtime::Profiler& profiler = frontend::instance()->profiler();
-  if (!options_.profile.empty()) profiler.start_capture();
+  if (!options_.profile.empty()) frontend::instance()->profiler().start_capture();
   double images_per_second = 0;
   {
     const Stopwatch watch(time_.total);
@@ -248,12 +247,7 @@ void TrainRun::run() {
     images_per_second = steps();
   }
   report(images_per_second);
-  if (!options_.profile.empty()) {
-    const runtime::Capture capture = profiler.stop_capture();
-    value_or_throw(runtime::write_perfetto_trace(options_.profile, capture));
-    std::puts(profile_summary(options_.profile, capture).c_str());
-    std::fputs(("\n" + runtime::profile_table(profiler.totals(), "launch", 12)).c_str(), stdout);
-  }
+  if (!options_.profile.empty()) report_profile(options_.profile);
   std::puts(format("\ntest accuracy {:.2f}%", 100 * progress_.epochs.back().test_accuracy).c_str());
 }
 
