@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
+#include <tuple>
 
 #include "codegen/driver/compile.hpp"
 #include "codegen/driver/tune.hpp"
@@ -81,25 +81,45 @@ TEST(ScheduleTable, ProblemsOfOneClassAreCutIntoTheSameTiles) {
   }
 }
 
+// What is wrong with a line of schedules.def; empty: nothing.
+std::string mistake_in(const ShippedSchedule& line) {
+  const auto name = runtime::TuningProblem::parse(line.problem);
+  const auto problem = name ? problem_of(*name) : std::nullopt;
+  if (!problem) return "no product";
+  if (problem_class(*problem).text() != line.problem) return "no class of products: it is never looked up";
+  if (!name->epilogue.empty()) return "with an epilogue";
+  CudaTarget target = h200();
+  target.device = line.device, target.multiprocessors = line.multiprocessors, target.tf32 = true;
+  if (!fits_tensor_cores(*problem, target)) return "nothing for the tensor cores";
+  const auto schedule = read_schedule(line.schedule, *problem, target);
+  if (!schedule) return "no schedule of this product";
+  const auto faults = verify(tensor_program(*problem, *schedule), target.block_shared_bytes);
+  if (!faults.empty()) return faults[0];
+  const ShippedSchedule alone[] = {line};
+  const ChosenSchedule chosen = ScheduleTable(nullptr, alone).choose(*problem, target);
+  return chosen.origin == ScheduleOrigin::shipped && chosen.schedule == *schedule ? "" : "it is not chosen";
+}
+
 TEST(ScheduleTable, EveryShippedScheduleIsOneOfItsProblem) {
-  std::set<std::pair<std::string_view, std::string_view>> seen;
-  for (const ShippedSchedule& shipped : shipped_schedules()) {
-    const auto name = runtime::TuningProblem::parse(shipped.problem);
-    ASSERT_TRUE(name) << shipped.problem;
-    const auto problem = problem_of(*name);
-    ASSERT_TRUE(problem) << shipped.problem;
-    EXPECT_EQ(problem_class(*problem).text(), shipped.problem) << "it would never be found";
-    EXPECT_TRUE(name->epilogue.empty()) << shipped.problem;
-    CudaTarget target = h200();
-    target.device = shipped.device, target.multiprocessors = shipped.multiprocessors, target.tf32 = true;
-    ASSERT_TRUE(fits_tensor_cores(*problem, target)) << shipped.problem;
-    const auto schedule = read_schedule(shipped.schedule, *problem, target);
-    ASSERT_TRUE(schedule) << shipped.problem << ": " << shipped.schedule;
-    EXPECT_EQ(verify(tensor_program(*problem, *schedule), target.block_shared_bytes), std::vector<std::string>{})
-        << shipped.problem;
-    EXPECT_EQ(ScheduleTable().choose(*problem, target).origin, ScheduleOrigin::shipped);
-    EXPECT_TRUE(seen.insert({shipped.device, shipped.problem}).second) << shipped.problem << " stands there twice";
+  std::set<std::tuple<std::string_view, int, std::string_view>> seen;
+  for (const ShippedSchedule& line : shipped_schedules()) {
+    EXPECT_EQ(mistake_in(line), "") << line.problem << ": " << line.schedule;
+    EXPECT_TRUE(seen.insert({line.device, line.multiprocessors, line.problem}).second) << line.problem << " twice";
   }
+}
+
+TEST(ScheduleTable, MistakesInShippedSchedulesAreFound) {
+  const std::string good = tensor_schedules(dense_problem(DType::bf16, "NT", 4096, 4096, 4096), h200())[2].text();
+  const auto mistake = [&](std::string_view problem, std::string_view schedule) {
+    return mistake_in({"NVIDIA H200", 132, problem, schedule});
+  };
+  EXPECT_EQ(mistake("contract bf16 NT 4096x4096x4096", good), "");
+  for (const char* problem : {"contract bf16 NT", "contract bf16 NT 4096x4096", "contract bf16 NT 4095x4096x4096",
+                              "contract bf16 NT 4096x4096x4096 relu", "contract f64 NT 4096x4096x4096"}) {
+    EXPECT_NE(mistake(problem, good), "") << problem;
+  }
+  EXPECT_NE(mistake("contract bf16 NT 4096x4096x4096", "128x256"), "");
+  EXPECT_NE(mistake("contract bf16 NT 64x4096x4096", "128x256, 4 stages, cluster 2, together, group 8"), "");
 }
 
 TEST(ScheduleTable, PinnedThenMeasuredThenShippedThenTheModel) {
