@@ -15,7 +15,11 @@ constexpr std::int64_t kFar = std::int64_t{1} << 40;  // beyond this, nothing is
 
 bool is_bounded(const IndexFact& fact) { return fact.low > -kFar && fact.high < kFar; }
 
-IndexFact exactly(std::int64_t value) { return {value, value, value == 0 ? kFar : std::abs(value)}; }
+IndexFact exactly(std::int64_t value) {
+  // A number without a counterpart of the other sign is a power of two.
+  const bool is_lowest = value == std::numeric_limits<std::int64_t>::min();
+  return {value, value, value == 0 || is_lowest ? kFar : std::abs(value)};
+}
 
 IndexFact bounded(std::int64_t low, std::int64_t high, std::int64_t divisor = 1) {
   if (low <= -kFar || high >= kFar) return {.divisor = divisor};

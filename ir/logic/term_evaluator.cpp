@@ -125,12 +125,13 @@ class Evaluator {
       case TermKind::literal: return of_index(term.value);
       case TermKind::index_dim: check_failed("static", "a symbolic dimension in a term", __FILE__, __LINE__);
       case TermKind::index_variable: return of_index(variables_[term.variable.index].value);
+      // Indices from memory may be any number: sums and products wrap, as those of a kernel do.
       case TermKind::index_sum: {
-        std::int64_t sum = 0;
-        for (int arg : node.args) sum += index(arg);
-        return of_index(sum);
+        std::uint64_t sum = 0;
+        for (int arg : node.args) sum += value(arg);
+        return sum;
       }
-      case TermKind::index_scaled: return of_index(term.value * index(node.args[0]));
+      case TermKind::index_scaled: return of_index(term.value) * value(node.args[0]);
       case TermKind::index_divide: return of_index(floor_divide(index(node.args[0]), term.value));
       case TermKind::index_modulo: return of_index(modulo(index(node.args[0]), term.value));
       case TermKind::index_of: return integer_of(node.args[0]);
