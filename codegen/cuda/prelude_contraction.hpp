@@ -64,12 +64,13 @@ void finish_tile(const TileSums<Sum, Tile>& sums, Partials<Sum, Tile, kParts>& p
       Sum total[Tile::kLanes];
       HYP_EACH(l, Tile::kLanes) total[l] = 0;
       HYP_EACH(part, kParts) {
-        const Sum* const from = of_block(&partials.at[row][column], part);
-        HYP_EACH(l, Tile::kLanes) total[l] = total[l] + from[l];
+        const auto* const from = of_block(reinterpret_cast<const Chunk<Sum, Tile::kLanes>*>(&partials.at[row][column]), part);
+        const Chunk<Sum, Tile::kLanes> sums_of_part = *from;
+        HYP_EACH(l, Tile::kLanes) total[l] = total[l] + sums_of_part.at[l];
       }
       finish(total, first_row + row, first_column + column);
     }
-    cluster_barrier();  // before that, others still read what is here
+    cluster_leave();  // before that, others still read what is here
   }
 }
 
