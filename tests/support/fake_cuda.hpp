@@ -60,7 +60,9 @@ class FakeDriver final : public cuda::Driver {
   }
   // The call that was made to fail since; empty when none was.
   const std::string& failed_call() const { return failed_call_; }
+  // A loader's thread may be calling meanwhile.
   std::size_t count(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
     return static_cast<std::size_t>(std::ranges::count(calls, name));
   }
   // Objects that were made and not given back, as "2 streams, 1 event"; empty when there are none.
@@ -114,7 +116,7 @@ class FakeDriver final : public cuda::Driver {
 #undef HYP_CUDA_ENTRY
 
  private:
-  std::recursive_mutex mutex_;  // a kernel may call the driver
+  mutable std::recursive_mutex mutex_;  // a kernel may call the driver
 
   using Work = std::function<void()>;
   using Graph = std::vector<Work>;
