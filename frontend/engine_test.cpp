@@ -7,12 +7,11 @@
 #include <fstream>
 #include <iterator>
 
-#include <filesystem>
-
 #include "codegen/driver/code_version.hpp"
 #include "codegen/driver/target_of.hpp"
 #include "frontend/hyperion.hpp"
 #include "frontend/testing.hpp"
+#include "ir/text/parse.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace hyperion {
@@ -121,6 +120,24 @@ TEST(EngineTest, CodeIsKeptOnDisk) {
 }
 
 // Code of another build of the compiler is compiled again, however well its entry is formed.
+TEST(EngineTest, ModulesAreDumpedBeforeTheyAreCompiled) {
+  const testing_support::TempFolder folder;
+  const ScopedEngine engine({.use_disk_cache = false});
+  setenv("HYPERION_DUMP", folder.path("dump").c_str(), 1);
+  (tensor({1.0f, 2.0f}) * 3.0f + 0.25f).eval();
+  unsetenv("HYPERION_DUMP");
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path("dump"))) files.push_back(entry.path());
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_TRUE(files[0].filename().string().ends_with("_lazy.hir")) << files[0];
+  std::ifstream file(files[0]);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  Diagnostics diagnostics;
+  const auto module = ir::parse(text, files[0].string(), diagnostics);
+  ASSERT_TRUE(module) << diagnostics.render();
+  EXPECT_NE((*module)->find("lazy"), nullptr);
+}
+
 TEST(EngineTest, CodeOfAnotherCompilerIsNotRun) {
   const testing_support::TempFolder folder;
   const auto run = [&] {
