@@ -17,11 +17,13 @@ struct Step {
   int tile = 0, depth = 0;
 };
 
-void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, Step at, std::vector<Step>& out) {
+void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, Step at,
+            std::vector<Step>& out) {
   for (const AsyncStatement& statement : body) {
     switch (statement.kind) {
       case AsyncKind::for_tiles:
-        for (int tile = role.first_tile; tile < tiles; tile += role.tile_step) unroll(statement.body, role, tiles, depth, {nullptr, tile, 0}, out);
+        for (int tile = role.first_tile; tile < tiles; tile += role.tile_step)
+          unroll(statement.body, role, tiles, depth, {nullptr, tile, 0}, out);
         break;
       case AsyncKind::for_depth:
         for (int k = 0; k < depth; ++k) unroll(statement.body, role, tiles, depth, {nullptr, at.tile, k}, out);
@@ -38,7 +40,8 @@ void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int 
   }
 }
 
-// What a stage's share of one operand holds: a piece of this tile at this depth, and how many of its bytes have arrived.
+// What a stage's share of one operand holds: a piece of this tile at this depth, and how many of its bytes have
+// arrived.
 struct Slot {
   int tile = -1, depth = -1;
   int arrived = 0;
@@ -57,7 +60,7 @@ struct BarrierState {
   int pending = 0;  // arrivals missing
   int bytes = 0;    // still to come; may run ahead of the expectation
   bool expected = false;
-  int phase = 0;    // completed ones
+  int phase = 0;  // completed ones
 };
 
 struct Transfer {
@@ -73,7 +76,8 @@ class Player {
       Block& block = blocks_[static_cast<std::size_t>(b)];
       block.slots.assign(static_cast<std::size_t>(program.stages), std::vector<Slot>(program.operand_bytes.size()));
       for (const AsyncBarrier& barrier : program.barriers) {
-        block.barriers.emplace_back(static_cast<std::size_t>(program.stages), BarrierState{.pending = barrier.arrivals});
+        block.barriers.emplace_back(static_cast<std::size_t>(program.stages),
+                                    BarrierState{.pending = barrier.arrivals});
       }
       for (const AsyncRole& role : program.roles) {
         for (int member = 0; member < std::max(role.members, 1); ++member) {
@@ -86,7 +90,8 @@ class Player {
         if (role.members == 0) continue;
         const auto members = static_cast<std::size_t>(role.members);
         const std::vector<Piece> pieces(members, Piece{.read = std::vector<bool>(members)});
-        block.pieces.assign(static_cast<std::size_t>(program.stages), std::vector(program.operand_bytes.size(), pieces));
+        block.pieces.assign(static_cast<std::size_t>(program.stages),
+                            std::vector(program.operand_bytes.size(), pieces));
       }
     }
   }
@@ -106,8 +111,10 @@ class Player {
         break;
       }
       const std::size_t chosen = random_() % choices;
-      if (chosen < ready.size()) step(agents_[ready[chosen]]);
-      else finish_transfer(chosen - ready.size());
+      if (chosen < ready.size())
+        step(agents_[ready[chosen]]);
+      else
+        finish_transfer(chosen - ready.size());
     }
     if (fault_.empty()) check_end();
     return fault_;
@@ -115,7 +122,7 @@ class Player {
 
  private:
   struct Block {
-    std::vector<std::vector<Slot>> slots;  // by stage and operand
+    std::vector<std::vector<Slot>> slots;                 // by stage and operand
     std::vector<std::vector<std::vector<Piece>>> pieces;  // by stage, operand and member, where the role has members
     std::vector<std::vector<BarrierState>> barriers;
     std::map<int, int> turns;  // passed on, by the consumer that may go
@@ -137,7 +144,8 @@ class Player {
   };
 
   BarrierState& barrier(int block, int number, int stage) {
-    return blocks_[static_cast<std::size_t>(block)].barriers[static_cast<std::size_t>(number)][static_cast<std::size_t>(stage)];
+    return blocks_[static_cast<std::size_t>(block)]
+        .barriers[static_cast<std::size_t>(number)][static_cast<std::size_t>(stage)];
   }
   Slot& slot(int block, int stage, std::size_t operand) {
     return blocks_[static_cast<std::size_t>(block)].slots[static_cast<std::size_t>(stage)][operand];
@@ -145,20 +153,24 @@ class Player {
   std::string where(const Agent& agent) const {
     const Step& step = agent.steps[std::min(agent.next, agent.steps.size() - 1)];
     const std::string member = agent.role->members > 0 ? format(", member {}", agent.member) : "";
-    return format("{} of block {}{}, tile {}, step {} along depth", agent.role->name, agent.block, member, step.tile, step.depth);
+    return format("{} of block {}{}, tile {}, step {} along depth", agent.role->name, agent.block, member, step.tile,
+                  step.depth);
   }
   void fail(const Agent& agent, const std::string& what) {
     if (fault_.empty()) fault_ = format("{}: {}", where(agent), what);
   }
 
   // A wait for parity p passes when the phase of that parity has completed: the barrier is in one of the other parity.
-  bool has_passed(int block, int number, int stage, int parity) { return barrier(block, number, stage).phase % 2 != parity; }
+  bool has_passed(int block, int number, int stage, int parity) {
+    return barrier(block, number, stage).phase % 2 != parity;
+  }
 
   bool can_step(const Agent& agent) {
     const AsyncStatement& s = *agent.steps[agent.next].statement;
     if (s.kind == AsyncKind::wait) return has_passed(agent.block, s.barrier, agent.stage, agent.phase);
     if (s.kind == AsyncKind::turn_wait) {
-      return blocks_[static_cast<std::size_t>(agent.block)].turns[agent.role->first_tile] > 0 || agent.steps[agent.next].tile == 0;
+      return blocks_[static_cast<std::size_t>(agent.block)].turns[agent.role->first_tile] > 0 ||
+             agent.steps[agent.next].tile == 0;
     }
     if (s.kind == AsyncKind::drain) {
       int stage = agent.stage, phase = agent.phase;
@@ -169,7 +181,8 @@ class Player {
     }
     if (s.kind == AsyncKind::meet) {
       return std::ranges::all_of(agents_, [&](const Agent& other) {
-        return other.block != agent.block || (!other.is_done() && other.steps[other.next].statement->kind == AsyncKind::meet);
+        return other.block != agent.block ||
+               (!other.is_done() && other.steps[other.next].statement->kind == AsyncKind::meet);
       });
     }
     return true;
@@ -183,7 +196,8 @@ class Player {
 
   void arrive(const Agent& agent, int block, int number, int stage, int count) {
     BarrierState& state = barrier(block, number, stage);
-    if (blocks_[static_cast<std::size_t>(block)].left) return fail(agent, format("arrives at block {}, which has left", block));
+    if (blocks_[static_cast<std::size_t>(block)].left)
+      return fail(agent, format("arrives at block {}, which has left", block));
     if (state.pending < count) {
       return fail(agent, format("arrives {} times at barrier {} of stage {}, which waits for {}", count,
                                 program_.barriers[static_cast<std::size_t>(number)].name, stage, state.pending));
@@ -204,28 +218,40 @@ class Player {
       case AsyncKind::drain:
       case AsyncKind::for_tiles:
       case AsyncKind::for_depth:
-      case AsyncKind::after_first: break;
+      case AsyncKind::after_first:
+        break;
       case AsyncKind::expect: {
         barrier(agent.block, s.barrier, agent.stage).bytes += s.bytes;
         arrive(agent, agent.block, s.barrier, agent.stage, 1);
         break;
       }
-      case AsyncKind::load: start_load(agent, s, at); break;
+      case AsyncKind::load:
+        start_load(agent, s, at);
+        break;
       case AsyncKind::arrive: {
         const int stage = (agent.stage + program_.stages - s.lag) % program_.stages;
-        for (int block = 0; block < program_.cluster; ++block) arrive(agent, block, s.barrier, stage, agent.role->arrivals);
+        for (int block = 0; block < program_.cluster; ++block)
+          arrive(agent, block, s.barrier, stage, agent.role->arrivals);
         break;
       }
-      case AsyncKind::advance: advance(agent); break;
+      case AsyncKind::advance:
+        advance(agent);
+        break;
       case AsyncKind::skip:
         for (int k = 0; k < at.depth; ++k) advance(agent);
         break;
-      case AsyncKind::fence: agent.fenced = true; break;
-      case AsyncKind::multiply: agent.role->members > 0 ? multiply_pieces(agent, at) : multiply(agent, at); break;
+      case AsyncKind::fence:
+        agent.fenced = true;
+        break;
+      case AsyncKind::multiply:
+        agent.role->members > 0 ? multiply_pieces(agent, at) : multiply(agent, at);
+        break;
       case AsyncKind::copy:
         if (Piece* piece = begin_piece(agent, s, at)) agent.open_copies.push_back(piece);
         break;
-      case AsyncKind::fetch: agent.fetched[static_cast<std::size_t>(s.operand)] = {at.tile, at.depth + s.ahead}; break;
+      case AsyncKind::fetch:
+        agent.fetched[static_cast<std::size_t>(s.operand)] = {at.tile, at.depth + s.ahead};
+        break;
       case AsyncKind::keep:
         if (Piece* piece = begin_piece(agent, s, at)) {
           if (agent.fetched[static_cast<std::size_t>(s.operand)] != std::pair(piece->tile, piece->depth)) {
@@ -234,14 +260,17 @@ class Player {
           piece->has_arrived = true;
         }
         break;
-      case AsyncKind::commit_copies: agent.copy_groups.push_back(std::exchange(agent.open_copies, {})); break;
+      case AsyncKind::commit_copies:
+        agent.copy_groups.push_back(std::exchange(agent.open_copies, {}));
+        break;
       case AsyncKind::wait_copies:
         while (static_cast<int>(agent.copy_groups.size()) > s.pending) {
           for (Piece* piece : agent.copy_groups.front()) piece->has_arrived = true;
           agent.copy_groups.pop_front();
         }
         break;
-      case AsyncKind::meet: return meet(agent.block);
+      case AsyncKind::meet:
+        return meet(agent.block);
       case AsyncKind::commit:
         agent.groups.push_back(std::exchange(agent.open, {}));
         agent.fenced = false;
@@ -261,7 +290,8 @@ class Player {
         break;
       }
       case AsyncKind::epilogue:
-        if (!agent.groups.empty() || !agent.open.empty()) fail(agent, "reads the accumulators while products are under way");
+        if (!agent.groups.empty() || !agent.open.empty())
+          fail(agent, "reads the accumulators while products are under way");
         check_ring_is_free(agent);
         break;
     }
@@ -270,7 +300,8 @@ class Player {
   }
 
   void leave(int block) {
-    const bool all = std::ranges::all_of(agents_, [&](const Agent& agent) { return agent.block != block || agent.is_done(); });
+    const bool all =
+        std::ranges::all_of(agents_, [&](const Agent& agent) { return agent.block != block || agent.is_done(); });
     blocks_[static_cast<std::size_t>(block)].left = all;
   }
 
@@ -281,7 +312,9 @@ class Player {
     }
     for (int block : transfer.blocks) {
       Slot& into = slot(block, agent.stage, static_cast<std::size_t>(s.operand));
-      if (into.readers > 0) return fail(agent, format("overwrites operand {} of stage {} in block {} while it is being read", s.operand, agent.stage, block));
+      if (into.readers > 0)
+        return fail(agent, format("overwrites operand {} of stage {} in block {} while it is being read", s.operand,
+                                  agent.stage, block));
       if (into.tile != at.tile || into.depth != at.depth) into = {.tile = at.tile, .depth = at.depth};
     }
     transfers_.push_back(std::move(transfer));
@@ -304,11 +337,12 @@ class Player {
     for (std::size_t operand = 0; operand < program_.operand_bytes.size(); ++operand) {
       Slot& from = slot(agent.block, agent.stage, operand);
       if (from.tile != at.tile || from.depth != at.depth) {
-        return fail(agent, format("multiplies operand {} of stage {}, which holds tile {}, step {}", operand, agent.stage, from.tile, from.depth));
+        return fail(agent, format("multiplies operand {} of stage {}, which holds tile {}, step {}", operand,
+                                  agent.stage, from.tile, from.depth));
       }
       if (from.arrived != program_.operand_bytes[operand]) {
-        return fail(agent, format("multiplies operand {} of stage {} when {} of its {} bytes have arrived", operand, agent.stage, from.arrived,
-                                  program_.operand_bytes[operand]));
+        return fail(agent, format("multiplies operand {} of stage {} when {} of its {} bytes have arrived", operand,
+                                  agent.stage, from.arrived, program_.operand_bytes[operand]));
       }
       ++from.readers;
       agent.open.emplace_back(agent.stage, operand);
@@ -332,8 +366,8 @@ class Player {
   Piece* begin_piece(Agent& agent, const AsyncStatement& s, const Step& at) {
     if (at.depth + s.ahead >= depth_) return nullptr;
     const int stage = (agent.stage + s.ahead) % program_.stages;
-    Piece& piece = blocks_[static_cast<std::size_t>(agent.block)]
-                       .pieces[static_cast<std::size_t>(stage)][static_cast<std::size_t>(s.operand)][static_cast<std::size_t>(agent.member)];
+    Piece& piece = blocks_[static_cast<std::size_t>(agent.block)].pieces[static_cast<std::size_t>(
+        stage)][static_cast<std::size_t>(s.operand)][static_cast<std::size_t>(agent.member)];
     if (piece.tile >= 0 && std::ranges::count(piece.read, false) > 0) {
       fail(agent, format("overwrites operand {} of stage {} before all have read it", s.operand, stage));
       return nullptr;
@@ -349,12 +383,13 @@ class Player {
         Piece& piece = operands[operand][member];
         const bool is_own = static_cast<int>(member) == agent.member;
         if (piece.tile != at.tile || piece.depth != at.depth) {
-          return fail(agent, format("multiplies operand {} of stage {}, where member {} has brought tile {}, step {}", operand, agent.stage,
-                                    member, piece.tile, piece.depth));
+          return fail(agent, format("multiplies operand {} of stage {}, where member {} has brought tile {}, step {}",
+                                    operand, agent.stage, member, piece.tile, piece.depth));
         }
         if (is_own ? !piece.has_arrived : !piece.is_shared) {
-          return fail(agent, format("multiplies operand {} of stage {} before the piece of member {} is sure to be there", operand, agent.stage,
-                                    member));
+          return fail(agent,
+                      format("multiplies operand {} of stage {} before the piece of member {} is sure to be there",
+                             operand, agent.stage, member));
         }
         piece.read[static_cast<std::size_t>(agent.member)] = true;
       }
@@ -367,7 +402,8 @@ class Player {
         for (const Piece& piece : pieces) {
           if (piece.tile < 0) continue;
           if (!piece.has_arrived) return fail(agent, "lays sums over the ring while copies are under way");
-          if (std::ranges::count(piece.read, false) > 0) return fail(agent, "lays sums over the ring while others read it");
+          if (std::ranges::count(piece.read, false) > 0)
+            return fail(agent, "lays sums over the ring while others read it");
         }
       }
     }
@@ -378,7 +414,9 @@ class Player {
       if (agent.is_done()) continue;
       const AsyncStatement& s = *agent.steps[agent.next].statement;
       if (s.kind == AsyncKind::meet) return format("deadlock: {} waits for the others", where(agent));
-      const std::string what = s.kind == AsyncKind::wait || s.kind == AsyncKind::drain ? program_.barriers[static_cast<std::size_t>(s.barrier)].name : "its turn";
+      const std::string what = s.kind == AsyncKind::wait || s.kind == AsyncKind::drain
+                                   ? program_.barriers[static_cast<std::size_t>(s.barrier)].name
+                                   : "its turn";
       return format("deadlock: {} waits for {} of stage {}", where(agent), what, agent.stage);
     }
     return "deadlock";
@@ -386,7 +424,8 @@ class Player {
 
   void check_end() {
     for (const Agent& agent : agents_) {
-      if (!agent.groups.empty() || !agent.open.empty()) fault_ = agent.role->name + " ends while products are under way";
+      if (!agent.groups.empty() || !agent.open.empty())
+        fault_ = agent.role->name + " ends while products are under way";
       if (!agent.open_copies.empty()) fault_ = agent.role->name + " ends with copies that no group has";
     }
     if (!transfers_.empty()) fault_ = "a load is under way when the block ends";
@@ -408,9 +447,11 @@ void check_resources(const AsyncProgram& program, int shared_limit, std::vector<
   int stage = 0;
   for (int bytes : program.operand_bytes) {
     stage += bytes;
-    if (bytes % 1024 != 0) faults.push_back(format("an operand's stage of {} B is no multiple of 1024: swizzled tiles begin there", bytes));
+    if (bytes % 1024 != 0)
+      faults.push_back(format("an operand's stage of {} B is no multiple of 1024: swizzled tiles begin there", bytes));
   }
-  if (program.stages * stage > program.shared_bytes) faults.push_back("the ring is larger than the shared memory asked for");
+  if (program.stages * stage > program.shared_bytes)
+    faults.push_back("the ring is larger than the shared memory asked for");
   if (program.stages < 2) faults.push_back("a ring of one stage");
   int threads = 0, registers = 0;
   for (const AsyncRole& role : program.roles) {
@@ -418,13 +459,16 @@ void check_resources(const AsyncProgram& program, int shared_limit, std::vector<
       faults.push_back(format("{} has {} members: they are all the warps of the block", role.name, role.members));
     }
     const int each = role.registers == 0 ? program.launch_registers : role.registers;
-    if (each % 8 != 0 || each < 24 || each > 256) faults.push_back(format("{} wants {} registers: a multiple of 8 from 24 to 256", role.name, each));
+    if (each % 8 != 0 || each < 24 || each > 256)
+      faults.push_back(format("{} wants {} registers: a multiple of 8 from 24 to 256", role.name, each));
     threads += role.threads;
     registers += role.threads * each;
   }
-  if (threads != program.threads) faults.push_back(format("roles have {} threads, the block {}", threads, program.threads));
+  if (threads != program.threads)
+    faults.push_back(format("roles have {} threads, the block {}", threads, program.threads));
   if (program.blocks * program.threads * program.launch_registers > 65536) {
-    faults.push_back(format("{} blocks of {} threads of {} registers", program.blocks, program.threads, program.launch_registers));
+    faults.push_back(
+        format("{} blocks of {} threads of {} registers", program.blocks, program.threads, program.launch_registers));
   }
   if (registers > 65536) faults.push_back(format("the roles want {} registers, 65536 there are", registers));
 }

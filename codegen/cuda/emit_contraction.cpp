@@ -21,15 +21,16 @@ struct TileShape {
   int row_groups = 1, column_groups = 1, depth = 16;
 };
 
-// How depth is cut where the tiles of the result alone would leave processors idle: among the blocks of a cluster, or into sums
-// that a second kernel adds up.
+// How depth is cut where the tiles of the result alone would leave processors idle: among the blocks of a cluster, or
+// into sums that a second kernel adds up.
 struct DepthParts {
   std::int64_t count = 1;
   bool in_cluster = false;
 };
 
 // Large blocks read each factor fewer times; small ones keep more processors busy.
-TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t columns, int lanes, const CudaTarget& target) {
+TileShape choose_tile(std::int64_t batches, std::int64_t rows, std::int64_t columns, int lanes,
+                      const CudaTarget& target) {
   const auto blocks = [&](int row_groups, int column_groups) {
     const std::int64_t height = 64 * row_groups, width = 16 * lanes * column_groups;
     return batches * ((rows + height - 1) / height) * ((columns + width - 1) / width);
@@ -42,15 +43,21 @@ class ContractionEmitter {
  public:
   ContractionEmitter(const ir::Function& kernel, const Op& op, const CudaTarget& target, CppScalarFunctions& scalars,
                      ScheduleTable& schedules)
-      : kernel_(kernel), op_(op), target_(target), schedules_(schedules), lanes_(static_cast<int>(op.attributes.integer("lanes"))),
+      : kernel_(kernel),
+        op_(op),
+        target_(target),
+        schedules_(schedules),
+        lanes_(static_cast<int>(op.attributes.integer("lanes"))),
         translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars) {}
 
   StatusOr<CudaKernelText> emit() {
     std::vector<std::string> parameters;
     for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
     const std::optional<TensorProblem> tensors = tensor_problem();
-    CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters) : with_fma(parameters);
-    if (!translator_.refused().empty()) return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
+    CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters)
+                                                                         : with_fma(parameters);
+    if (!translator_.refused().empty())
+      return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
     auto buffers = static_cast<std::uint32_t>(kernel_.parameters().size());
     if (out.workspace_bytes > 0) ++buffers;
     for (runtime::cuda::KernelEntry& entry : out.entries) {
@@ -68,16 +75,21 @@ class ContractionEmitter {
     if (a.integers("batch").size() > 1 || lanes_ != 4) return std::nullopt;
     const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
     const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
-    return TensorProblem{
-        .dtype = dtype(op_.operands[0]),
-        .batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
-        .rows = a.integer("rows"),
-        .columns = a.integer("columns"),
-        .depth = a.integer("depth"),
-        .lhs = {.buffer = buffer(0), .free = a.integer("lhs_row"), .depth = a.integer("lhs_depth"), .batch = first(a.integers("lhs_batch"))},
-        .rhs = {.buffer = buffer(1), .free = a.integer("rhs_column"), .depth = a.integer("rhs_depth"), .batch = first(a.integers("rhs_batch"))},
-        .epilogue = epilogue(),
-        .may_round = target_.tf32};
+    return TensorProblem{.dtype = dtype(op_.operands[0]),
+                         .batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
+                         .rows = a.integer("rows"),
+                         .columns = a.integer("columns"),
+                         .depth = a.integer("depth"),
+                         .lhs = {.buffer = buffer(0),
+                                 .free = a.integer("lhs_row"),
+                                 .depth = a.integer("lhs_depth"),
+                                 .batch = first(a.integers("lhs_batch"))},
+                         .rhs = {.buffer = buffer(1),
+                                 .free = a.integer("rhs_column"),
+                                 .depth = a.integer("rhs_depth"),
+                                 .batch = first(a.integers("rhs_batch"))},
+                         .epilogue = epilogue(),
+                         .may_round = target_.tf32};
   }
 
   // "matrix+add+relu": what the body reads, whole matrices apart from what repeats along rows or columns, and computes.
@@ -92,7 +104,8 @@ class ContractionEmitter {
       const Op& op = kernel_.op(id);
       if (op.is("load")) {
         const Type read = kernel_.type(op.operands[0]);
-        add(read.element_count() >= op_.attributes.integer("rows") * op_.attributes.integer("columns") ? "matrix" : "vector");
+        add(read.element_count() >= op_.attributes.integer("rows") * op_.attributes.integer("columns") ? "matrix"
+                                                                                                       : "vector");
       } else if (op.is("store")) {
         if (++stores > 1) add("store");
       } else if (!op.is("affine") && !op.is("constant") && !op.is("cast") && !op.is("broadcast") && !op.is("yield")) {
@@ -122,8 +135,11 @@ class ContractionEmitter {
                                                    .rhs = translator_.name(op_.operands[1]),
                                                    .finish = has_parts ? store_partial_sums() : finish(5)});
     out.text = format("\n{}// {}: {}\n", parts.functions, origin_name(origin), schedule.text());
-    out.text += format("extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}{}{}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n{}}}\n",
-                       parts.shape.block.x, parts.blocks, identifier, parts.parameters, parts.parameters.empty() ? "" : ", ", list, before, parts.body);
+    out.text += format(
+        "extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}{}{}) {{\n  after_previous();\n{}  constexpr int "
+        "thread = 0;\n{}}}\n",
+        parts.shape.block.x, parts.blocks, identifier, parts.parameters, parts.parameters.empty() ? "" : ", ", list,
+        before, parts.body);
     out.entries = {{.name = identifier, .shape = parts.shape, .parameters = parts.maps}};
     if (has_parts) add_combination(out, list, before, finish(2), "float", schedule.parts);
     return out;
@@ -133,43 +149,63 @@ class ContractionEmitter {
     const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
     const bool is_dense = op_.is("contract");
     std::string problem;
-    if (is_dense) read_sizes();
-    else problem = convolution(sum);
+    if (is_dense)
+      read_sizes();
+    else
+      problem = convolution(sum);
     // Values that do not depend on the sums stand in front.
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
-    const int lanes = 16 / static_cast<int>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));  // of a thread's own vectors
+    const int lanes =
+        16 / static_cast<int>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));  // of a thread's own vectors
     const TileShape tile = choose_tile(batches_, rows_, columns_, lanes, target_);
-    const std::string tile_type = format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes);
+    const std::string tile_type =
+        format("FmaTile<{}, {}, {}, {}>", tile.row_groups, tile.column_groups, tile.depth, lanes);
     const int height = 64 * tile.row_groups, width = 16 * lanes * tile.column_groups;
     const std::int64_t down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
     const std::string body = finish(2), identifier = cuda_identifier(kernel_.name);
     const std::int64_t blocks = batches_ * down * across;
     const auto [parts, in_cluster] = target_.bitwise ? DepthParts{} : depth_parts(blocks, tile);
     const std::int64_t each = ((depth_ + parts - 1) / parts + tile.depth - 1) / tile.depth * tile.depth;
-    CudaKernelText out{.schedule = format("{}x{} by FMA{}", height, width, parts > 1 ? format(", depth in {} parts{}", parts, in_cluster ? " of a cluster" : "") : ""),
-                       .uses = CudaKernelText::Uses::contractions};
+    CudaKernelText out{
+        .schedule = format("{}x{} by FMA{}", height, width,
+                           parts > 1 ? format(", depth in {} parts{}", parts, in_cluster ? " of a cluster" : "") : ""),
+        .uses = CudaKernelText::Uses::contractions};
     const bool is_combined = parts > 1 && !in_cluster;
     if (is_combined) {
       add_workspace(out, parameters, sum, parts);
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
     out.text = is_dense ? "\n" : format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
-    out.text += format("extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n", identifier, list, before);
+    out.text += format(
+        "extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread "
+        "= 0;\n",
+        identifier, list, before);
     // Blocks that run together share rows of both factors: eight block rows at a time.
     const std::int64_t grid = std::max<std::int64_t>(down * across, 1), band = std::max<std::int64_t>(8 * across, 1);
     // Blocks of a cluster are neighbours.
-    if (in_cluster) out.text += format("  const int block = static_cast<int>(blockIdx.x) / {0}, part = static_cast<int>(blockIdx.x) % {0};\n", parts);
-    else out.text += format("  const int block = static_cast<int>(blockIdx.x) % {0}, part = static_cast<int>(blockIdx.x) / {0};\n", std::max<std::int64_t>(blocks, 1));
+    if (in_cluster)
+      out.text +=
+          format("  const int block = static_cast<int>(blockIdx.x) / {0}, part = static_cast<int>(blockIdx.x) % {0};\n",
+                 parts);
+    else
+      out.text +=
+          format("  const int block = static_cast<int>(blockIdx.x) % {0}, part = static_cast<int>(blockIdx.x) / {0};\n",
+                 std::max<std::int64_t>(blocks, 1));
     out.text += format("  const int batch_ = block / {0}, place = block % {0};\n", grid);
     out.text += format("  const int band = place / {}, high = min(8, {} - band * 8);\n", band, down);
-    out.text += format("  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n", band, height, width);
-    std::string call = format("contract_fma<{}_problem::Problem, {}, {}>(problem", identifier, tile_type, in_cluster ? parts : 1);
+    out.text += format(
+        "  const int first_row = (band * 8 + place % {0} % high) * {1}, first_column = place % {0} / high * {2};\n",
+        band, height, width);
+    std::string call =
+        format("contract_fma<{}_problem::Problem, {}, {}>(problem", identifier, tile_type, in_cluster ? parts : 1);
     if (is_dense) {
-      const FactorText lhs = factor(0, "lhs_row", "lhs_depth", "lhs_batch", rows_), rhs = factor(1, "rhs_column", "rhs_depth", "rhs_batch", columns_);
-      call = format("contract_dense<{}, {}, {}, {}, {}>({}, {}", sum, lhs.type, rhs.type, tile_type, in_cluster ? parts : 1, lhs.value, rhs.value);
+      const FactorText lhs = factor(0, "lhs_row", "lhs_depth", "lhs_batch", rows_),
+                       rhs = factor(1, "rhs_column", "rhs_depth", "rhs_batch", columns_);
+      call = format("contract_dense<{}, {}, {}, {}, {}>({}, {}", sum, lhs.type, rhs.type, tile_type,
+                    in_cluster ? parts : 1, lhs.value, rhs.value);
     } else {
-      out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier, translator_.name(op_.operands[0]),
-                         translator_.name(op_.operands[1]));
+      out.text += format("  const {}_problem::Problem problem{{{}, {}, batch_}};\n", identifier,
+                         translator_.name(op_.operands[0]), translator_.name(op_.operands[1]));
     }
     std::string range = format("0, {}", depth_), last = body;
     if (parts > 1) {
@@ -179,9 +215,12 @@ class ContractionEmitter {
     if (is_combined) {
       last = store_partial_sums();
     }
-    out.text += format("  {}, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
-                       "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n", call, range, sum, lanes_, rows_, columns_, last);
-    out.entries.push_back({.name = identifier, .shape = {.grid = {static_cast<unsigned>(blocks * parts)}, .block = {256}}});
+    out.text += format(
+        "  {}, first_row, first_column, {}, [&](const {} (&sums)[{}], int at_row, int at_column) {{\n"
+        "    if (at_row >= {} || at_column >= {}) return;\n{}  }});\n}}\n",
+        call, range, sum, lanes_, rows_, columns_, last);
+    out.entries.push_back(
+        {.name = identifier, .shape = {.grid = {static_cast<unsigned>(blocks * parts)}, .block = {256}}});
     if (in_cluster) out.entries.back().shape.cluster = {static_cast<unsigned>(parts)};
     if (is_combined) add_combination(out, list, before, body, sum, parts);
     return out;
@@ -193,39 +232,51 @@ class ContractionEmitter {
     const std::int64_t wanted = (2 * target_.multiprocessors + blocks - 1) / blocks;
     const std::int64_t steps = (depth_ + tile.depth - 1) / tile.depth;
     if (target_.has_clusters() && (depth_ <= kMostInCluster * kLongInCluster || wanted <= kMostInCluster)) {
-      const auto parts = std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(std::min({wanted, steps, kMostInCluster}), 1)));
+      const auto parts = std::bit_floor(
+          static_cast<std::uint64_t>(std::max<std::int64_t>(std::min({wanted, steps, kMostInCluster}), 1)));
       return {static_cast<std::int64_t>(parts), parts > 1};
     }
     return {std::max<std::int64_t>(std::min({wanted, depth_ / kShortestPart, kMostParts}), 1), false};
   }
 
   // What a kernel of parts has besides, and does with its sums.
-  void add_workspace(CudaKernelText& out, std::vector<std::string>& parameters, const std::string& sum, std::int64_t parts) const {
+  void add_workspace(CudaKernelText& out, std::vector<std::string>& parameters, const std::string& sum,
+                     std::int64_t parts) const {
     const auto bytes = static_cast<std::int64_t>(byte_size(accumulation_dtype(dtype(op_.operands[0]))));
     out.workspace_bytes = parts * batches_ * rows_ * columns_ * bytes;
     parameters.push_back(format("{}* __restrict__ partial_sums", sum));
   }
   std::string store_partial_sums() const {
-    return format("    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
-                  "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n", batches_, rows_, columns_, lanes_, columns_);
+    return format(
+        "    const std::int64_t at_sums = ((std::int64_t(part) * {} + batch_) * {} + at_row) * {} + at_column;\n"
+        "    HYP_EACH(i, {}) if (at_column + i < {}) partial_sums[at_sums + i] = sums[i];\n",
+        batches_, rows_, columns_, lanes_, columns_);
   }
 
   // Adds up the parts' sums, always in the same order, and finishes them.
-  void add_combination(CudaKernelText& out, const std::string& parameters, const std::string& before, const std::string& body, const std::string& sum,
-                       std::int64_t parts) {
+  void add_combination(CudaKernelText& out, const std::string& parameters, const std::string& before,
+                       const std::string& body, const std::string& sum, std::int64_t parts) {
     const std::string name = cuda_identifier(kernel_.name) + "_combine";
     const std::int64_t across = (columns_ + lanes_ - 1) / lanes_, vectors = batches_ * rows_ * across;
-    out.text += format("\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread = 0;\n", name, parameters, before);
+    out.text += format(
+        "\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int "
+        "thread = 0;\n",
+        name, parameters, before);
     out.text += "  const int vector = static_cast<int>(blockIdx.x) * 256 + static_cast<int>(threadIdx.x);\n";
     out.text += format("  if (vector >= {}) return;\n", vectors);
-    out.text += format("  const int at_column = vector % {} * {}, line_of_sums = vector / {};\n", across, lanes_, across);
+    out.text +=
+        format("  const int at_column = vector % {} * {}, line_of_sums = vector / {};\n", across, lanes_, across);
     out.text += format("  const int at_row = line_of_sums % {}, batch_ = line_of_sums / {};\n", rows_, rows_);
     out.text += format("  {} sums[{}] = {{}};\n", sum, lanes_);
     out.text += format("  for (int part = 0; part < {}; ++part) {{\n", parts);
-    out.text += format("    const {}* const from = partial_sums + (std::int64_t(part) * {} + line_of_sums) * {} + at_column;\n", sum, batches_ * rows_, columns_);
-    out.text += format("    HYP_EACH(i, {}) if (at_column + i < {}) sums[i] = sums[i] + from[i];\n  }}\n", lanes_, columns_);
+    out.text +=
+        format("    const {}* const from = partial_sums + (std::int64_t(part) * {} + line_of_sums) * {} + at_column;\n",
+               sum, batches_ * rows_, columns_);
+    out.text +=
+        format("    HYP_EACH(i, {}) if (at_column + i < {}) sums[i] = sums[i] + from[i];\n  }}\n", lanes_, columns_);
     out.text += body + "}\n";
-    out.entries.push_back({.name = name, .shape = {.grid = {static_cast<unsigned>((vectors + 255) / 256)}, .block = {256}}});
+    out.entries.push_back(
+        {.name = name, .shape = {.grid = {static_cast<unsigned>((vectors + 255) / 256)}, .block = {256}}});
   }
 
   DType dtype(ValueId id) const { return kernel_.type(id).dtype(); }
@@ -249,21 +300,25 @@ class ContractionEmitter {
   struct FactorText {
     std::string type, value;
   };
-  FactorText factor(std::size_t operand, std::string_view free, std::string_view depth, std::string_view batch, std::int64_t extent) {
+  FactorText factor(std::size_t operand, std::string_view free, std::string_view depth, std::string_view batch,
+                    std::int64_t extent) {
     const ir::Attributes& a = op_.attributes;
     const DType type = dtype(op_.operands[operand]);
     const std::int64_t elements = 16 / static_cast<std::int64_t>(byte_size(type));
     bool is_aligned = a.integer(depth) % elements == 0;
     for (std::int64_t stride : a.integers(batch)) is_aligned &= stride % elements == 0;
-    const std::string name = format("Factor<{}, {}, {}, {}, {}>", cpp_type(type), a.integer(free), a.integer(depth), extent, is_aligned);
-    return {name, format("{}{{{}{}}}", name, translator_.name(op_.operands[operand]), batch_offset(a.integers("batch"), a.integers(batch)))};
+    const std::string name =
+        format("Factor<{}, {}, {}, {}, {}>", cpp_type(type), a.integer(free), a.integer(depth), extent, is_aligned);
+    return {name, format("{}{{{}{}}}", name, translator_.name(op_.operands[operand]),
+                         batch_offset(a.integers("batch"), a.integers(batch)))};
   }
 
   // A product of matrices: rows are the places of the output, n, oh and ow; depth is th, tw and c, in the order of the
   // definition; each group is a batch.
   std::string convolution(const std::string& sum) {
     const auto list = [&](std::string_view attribute) -> const Integers& { return op_.attributes.integers(attribute); };
-    const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"), &rhs = list("rhs");
+    const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"),
+                   &rhs = list("rhs");
     batches_ = extents[1], rows_ = extents[0] * h[0] * w[0], columns_ = extents[3];
     const std::int64_t channels = std::max<std::int64_t>(extents[2], 1), depth = h[1] * w[1] * extents[2];
     depth_ = depth;
@@ -272,23 +327,33 @@ class ContractionEmitter {
     };
     const std::string lhs_type = cpp_type(dtype(op_.operands[0])), rhs_type = cpp_type(dtype(op_.operands[1]));
     std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, depth);
-    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = {};\n", lhs[2] == 1 && extents[2] > 1,
-                  rhs[1] == 1 && extents[2] > 1 && rhs[2] != 1, has_holes(h) || has_holes(w));
+    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = {};\n",
+                  lhs[2] == 1 && extents[2] > 1, rhs[1] == 1 && extents[2] > 1 && rhs[2] != 1,
+                  has_holes(h) || has_holes(w));
     out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n  int group;\n", lhs_type, rhs_type);
     // Where element (row, k) of the left factor lies; -1: in the padding, or between dilated elements.
     out += "  std::int64_t place(int row, int k) const {\n";
     out += format("    const int n = row / {}, oh = row / {} % {}, ow = row % {};\n", h[0] * w[0], w[0], h[0], w[0]);
-    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
-    out += format("    const int ih = {}, iw = {};\n    if (ih < 0 || iw < 0) return -1;\n", source(h, "oh", "th"), source(w, "ow", "tw"));
-    out += format("    return std::int64_t(n) * {} + std::int64_t(group) * {} + ih * {}ll + iw * {}ll + c * {}ll + {};\n  }}\n", lhs[0], lhs[1],
-                  h[7], w[7], lhs[2], lhs[3]);
+    out +=
+        format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format("    const int ih = {}, iw = {};\n    if (ih < 0 || iw < 0) return -1;\n", source(h, "oh", "th"),
+                  source(w, "ow", "tw"));
+    out += format(
+        "    return std::int64_t(n) * {} + std::int64_t(group) * {} + ih * {}ll + iw * {}ll + c * {}ll + {};\n  }}\n",
+        lhs[0], lhs[1], h[7], w[7], lhs[2], lhs[3]);
     out += format("  bool has(int row, int k) const {{ return row < {} && place(row, k) >= 0; }}\n", rows_);
-    out += format("  Sum lhs(int row, int k) const {{\n    if (row >= {}) return Sum(0);\n    const std::int64_t at = place(row, k);\n", rows_);
+    out += format(
+        "  Sum lhs(int row, int k) const {{\n    if (row >= {}) return Sum(0);\n    const std::int64_t at = place(row, "
+        "k);\n",
+        rows_);
     out += "    return at < 0 ? Sum(0) : Sum(lhs_buffer[at]);\n  }\n";
     out += format("  Sum rhs(int k, int column) const {{\n    if (column >= {}) return Sum(0);\n", columns_);
-    out += format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
-    out += format("    return Sum(rhs_buffer[std::int64_t(group) * {} + th * {}ll + tw * {}ll + c * {}ll + column * {}ll + {}]);\n  }}\n}};\n", rhs[0],
-                  h[8], w[8], rhs[1], rhs[2], rhs[3]);
+    out +=
+        format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
+    out += format(
+        "    return Sum(rhs_buffer[std::int64_t(group) * {} + th * {}ll + tw * {}ll + c * {}ll + column * {}ll + "
+        "{}]);\n  }}\n}};\n",
+        rhs[0], h[8], w[8], rhs[1], rhs[2], rhs[3]);
     return out;
   }
 
@@ -308,20 +373,25 @@ class ContractionEmitter {
     if (!is_whole) out = format("    const int valid = {} - at_column;\n", columns_);
     if (!is_dot) {
       const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
-      out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n", w[0], extents[3]);
+      out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n",
+                    w[0], extents[3]);
       batch = "line", row = "in_line", column = "channel";
     }
     if (op_.blocks.empty()) {
       const ValueId to = op_.operands[2];
       if (is_dot) {
-        out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n", rows_, columns_);
+        out +=
+            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n",
+                   rows_, columns_);
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
-        out += format("    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + at_column * {}ll, stride = {};\n",
-                      h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
+        out += format(
+            "    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + "
+            "at_column * {}ll, stride = {};\n",
+            h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
-      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_, is_whole ? "" : "if (i < valid) ",
-                          translator_.name(to), cpp_type(dtype(to)));
+      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_,
+                          is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)));
     }
     const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
     translator_.define_name(arguments[0], "sums");

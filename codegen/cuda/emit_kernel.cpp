@@ -19,7 +19,8 @@ const Op* find_anchor(const ir::Function& kernel) {
   return nullptr;
 }
 
-StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target, CppScalarFunctions& scalars) {
+StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
+                                    CppScalarFunctions& scalars) {
   const Team team = lowered.team;
   CudaKernelTranslator translator(kernel, team, scalars);
   std::vector<std::string> parameters;
@@ -31,23 +32,29 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   const std::int64_t blocks = (lowered.tiles + per_block - 1) / per_block;
   const bool is_ragged = lowered.tiles % per_block != 0;
   const std::string body = translator.translate(
-      kernel.body(), {.number = is_ragged ? format("live ? tile : {}", lowered.tiles - 1) : "tile", .live = is_ragged ? "live" : ""}, 1);
+      kernel.body(),
+      {.number = is_ragged ? format("live ? tile : {}", lowered.tiles - 1) : "tile", .live = is_ragged ? "live" : ""},
+      1);
   if (!translator.refused().empty()) return error_status(Code::unimplemented, translator.refused(), "@" + kernel.name);
   const std::string number = lowered.tiles < (std::int64_t{1} << 31) ? "int" : "std::int64_t";
   CudaKernelText out;
   out.text = format("\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n{}", team.threads * per_block,
                     cuda_identifier(kernel.name), fmt::join(parameters, ", "), translator.shared_declarations());
   out.text += "  after_previous();\n";
-  if (team.threads > 1) out.text += format("  const int thread = static_cast<int>(threadIdx.x) % {};\n", team.threads);
-  else out.text += "  constexpr int thread = 0;\n";
+  if (team.threads > 1)
+    out.text += format("  const int thread = static_cast<int>(threadIdx.x) % {};\n", team.threads);
+  else
+    out.text += "  constexpr int thread = 0;\n";
   out.text += format("  const int team = static_cast<int>(threadIdx.x) / {};\n", team.threads);
   out.text += format("  const {0} tile = static_cast<{0}>(blockIdx.x) * {1} + team;\n", number, per_block);
   if (is_ragged) out.text += format("  const bool live = tile < {};\n", lowered.tiles);
   out.text += body + "}\n";
   runtime::cuda::KernelEntry entry{.name = cuda_identifier(kernel.name)};
-  entry.shape = {.grid = {static_cast<unsigned>(blocks)}, .block = {static_cast<unsigned>(team.threads * per_block)},
+  entry.shape = {.grid = {static_cast<unsigned>(blocks)},
+                 .block = {static_cast<unsigned>(team.threads * per_block)},
                  .overlaps_previous = target.has_clusters()};
-  for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+  for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k)
+    entry.parameters.push_back(runtime::cuda::BufferParameter{k});
   out.entries.push_back(std::move(entry));
   return out;
 }

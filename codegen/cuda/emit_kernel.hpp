@@ -33,13 +33,13 @@ struct CudaKernelText {
   std::string schedule;  // of a contraction, for dumps
   Uses uses = Uses::nothing;
   runtime::ArithmeticUnit unit = runtime::ArithmeticUnit::vector;  // that the first entry computes with
-  std::vector<runtime::cuda::KernelEntry> entries;  // in the order of their launches
-  std::int64_t workspace_bytes = 0;                 // of an extra buffer behind the kernel's parameters; dead afterwards
+  std::vector<runtime::cuda::KernelEntry> entries;                 // in the order of their launches
+  std::int64_t workspace_bytes = 0;  // of an extra buffer behind the kernel's parameters; dead afterwards
 };
 
-// REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team; buffers begin where their chunks may:
-// a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`; `schedules` chooses for products.
-// Errors: unimplemented for a type that cannot compute.
+// REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team; buffers begin where their
+// chunks may: a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`; `schedules`
+// chooses for products. Errors: unimplemented for a type that cannot compute.
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
                                           CppScalarFunctions& scalars, ScheduleTable& schedules);
 

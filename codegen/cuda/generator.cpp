@@ -11,6 +11,7 @@
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
 #include "codegen/cuda/prelude_dense.hpp"
+#include "codegen/cuda/prelude_launch.hpp"
 #include "codegen/cuda/prelude_mma.hpp"
 #include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
@@ -30,7 +31,10 @@ runtime::cuda::Compiler& compiler() {
 
 class CudaGenerator final : public CodeGenerator {
  public:
-  CudaGenerator(CudaTarget target, GeneratorOptions options) : target_(std::move(target)), options_(std::move(options)), schedules_(options_.schedules == nullptr ? own_schedules_ : *options_.schedules) {
+  CudaGenerator(CudaTarget target, GeneratorOptions options)
+      : target_(std::move(target)),
+        options_(std::move(options)),
+        schedules_(options_.schedules == nullptr ? own_schedules_ : *options_.schedules) {
     target_.tf32 |= options_.fast;
   }
 
@@ -64,21 +68,26 @@ class CudaGenerator final : public CodeGenerator {
     std::vector<runtime::cuda::CompileRequest> requests;
     for (const Program& program : all) {
       // A product and a sum are one operation only where the definition says fma.
-      requests.push_back({.name = options_.name + ".cu", .source = program.text(), .architecture = target_.architecture, .options = {"--fmad=false"}});
+      requests.push_back({.name = options_.name + ".cu",
+                          .source = program.text(),
+                          .architecture = target_.architecture,
+                          .options = {"--fmad=false"}});
     }
     runtime::ThreadPool pool(static_cast<int>(std::max<std::size_t>(requests.size(), 1)));
     std::vector<ObjectBytes> objects;
     std::vector<StatusOr<runtime::cuda::Program>> compiled = compiler().compile_all(requests, pool);
     for (std::size_t k = 0; k < compiled.size(); ++k) {
       HYP_TRY(runtime::cuda::Program program, std::move(compiled[k]));
-      objects.push_back(runtime::cuda::DeviceObject{.architecture = target_.architecture, .kernels = all[k].entries(), .cubin = std::move(program.cubin)}
+      objects.push_back(runtime::cuda::DeviceObject{
+          .architecture = target_.architecture, .kernels = all[k].entries(), .cubin = std::move(program.cubin)}
                             .serialize());
     }
     return objects;
   }
 
   StatusOr<std::string> assembly() override {
-    return error_status(Code::unimplemented, "assembly of a GPU is not shown; take the source to nvcc and cuobjdump", options_.name);
+    return error_status(Code::unimplemented, "assembly of a GPU is not shown; take the source to nvcc and cuobjdump",
+                        options_.name);
   }
 
  private:
@@ -101,12 +110,14 @@ class CudaGenerator final : public CodeGenerator {
     }
     std::vector<runtime::cuda::KernelEntry> entries() const {
       std::vector<runtime::cuda::KernelEntry> all;
-      for (const Piece* piece : pieces) all.insert(all.end(), piece->kernel.entries.begin(), piece->kernel.entries.end());
+      for (const Piece* piece : pieces)
+        all.insert(all.end(), piece->kernel.entries.begin(), piece->kernel.entries.end());
       return all;
     }
     std::string prelude() const {
       using Uses = CudaKernelText::Uses;
       std::string out(kCudaPrelude);
+      out += kCudaLaunchPrelude;
       if (uses(Uses::contractions)) out += kCudaContractionPrelude, out += kCudaDensePrelude;
       if (uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaRingPrelude;
       if (uses(Uses::wgmma)) out += kCudaAsyncPrelude;
@@ -117,9 +128,11 @@ class CudaGenerator final : public CodeGenerator {
       CppScalarFunctions scalars;
       std::string kernels;
       for (const Piece* piece : pieces) scalars.add(piece->scalars), kernels += piece->kernel.text;
-      return format("{}\n// ---- this program --------------------------------------------------------------------------------------------\n"
-                    "{}{}\n}}  // namespace hyperion\n",
-                    prelude(), scalars.text(), kernels);
+      return format(
+          "{}\n// ---- this program "
+          "--------------------------------------------------------------------------------------------\n"
+          "{}{}\n}}  // namespace hyperion\n",
+          prelude(), scalars.text(), kernels);
     }
   };
 
@@ -132,7 +145,8 @@ class CudaGenerator final : public CodeGenerator {
     }
     std::vector<const Piece*> longest_first;
     for (const Piece& piece : pieces_) longest_first.push_back(&piece);
-    std::ranges::stable_sort(longest_first, std::greater<>(), [](const Piece* piece) { return piece->kernel.text.size(); });
+    std::ranges::stable_sort(longest_first, std::greater<>(),
+                             [](const Piece* piece) { return piece->kernel.text.size(); });
     for (const Piece* piece : longest_first) std::ranges::min_element(all, {}, &Program::characters)->add(*piece);
     return all;
   }

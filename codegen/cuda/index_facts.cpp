@@ -67,7 +67,8 @@ IndexFacts::Lanes IndexFacts::lanes(ValueId value) const {
 
 IndexFacts::Lanes IndexFacts::lanes_of(const Op& op) const {
   if (op.is("broadcast") || (op.is("constant") && op.attributes.literal("value")->is_splat())) return {.run = kFar};
-  if (op.is("iota") || op.is("constant")) return {.step = 1, .run = kFar};  // lane numbers: no other constants are written
+  if (op.is("iota") || op.is("constant"))
+    return {.step = 1, .run = kFar};  // lane numbers: no other constants are written
   if (op.is("affine")) {
     const ir::Integers& coefficients = op.attributes.integers("coefficients");
     Lanes sum{.run = kFar};
@@ -122,7 +123,8 @@ void IndexFacts::visit(const Op& op) {
   } else if (op.is("affine")) {
     facts_[result] = affine(op);
     // What counts on in a part of shorter runs has, where those begin, a multiple of their length added.
-    if (const Lanes lie = lanes(result); lie.run < kFar) facts_[result].divisor = std::gcd(facts_[result].divisor, lie.run);
+    if (const Lanes lie = lanes(result); lie.run < kFar)
+      facts_[result].divisor = std::gcd(facts_[result].divisor, lie.run);
   } else if (op.is("add")) {
     facts_[result] = sum(operand(0), operand(1));
   } else if (op.is("sub")) {
@@ -145,7 +147,8 @@ void IndexFacts::visit(const Op& op) {
     if (op.is("rem") && by.low > 0) facts_[result] = {0, std::min(x.high, by.low - 1), std::gcd(x.divisor, by.low)};
     if (op.is("and")) {
       // By 2^n - 1, as the remainder by a power of two is written.
-      facts_[result] = {0, std::min(x.high, by.low), (by.low & (by.low + 1)) == 0 ? std::gcd(x.divisor, by.low + 1) : 1};
+      facts_[result] = {0, std::min(x.high, by.low),
+                        (by.low & (by.low + 1)) == 0 ? std::gcd(x.divisor, by.low + 1) : 1};
     }
     if (op.is("shr") && by.low < 63) facts_[result] = {x.low >> by.low, x.high >> by.low, 1};
   }
@@ -204,7 +207,8 @@ void IndexFacts::visit_mask(const Op& op) {
     const Lanes lie = lanes(op.operands[0]);
     const std::string& direction = op.attributes.text("direction");
     const ir::Op* bound = kernel_.producer(op.operands[1]);
-    const bool is_splat = bound != nullptr && (bound->is("broadcast") || bound->is("constant")) && lanes(op.operands[1]).step == 0;
+    const bool is_splat =
+        bound != nullptr && (bound->is("broadcast") || bound->is("constant")) && lanes(op.operands[1]).step == 0;
     if (is_splat && lie.step == 0) {
       mask_granularity_[result] = lie.run;
     } else if (is_splat && (direction == "lt" || direction == "ge")) {

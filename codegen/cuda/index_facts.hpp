@@ -1,4 +1,5 @@
-// index_facts.hpp: what is known about the integers of a kernel before it runs: ranges, divisors, and how vectors of them lie.
+// index_facts.hpp: what is known about the integers of a kernel before it runs: ranges, divisors, and how vectors of
+// them lie.
 //
 // A *run* is so many neighbouring lanes, beginning at a multiple of their number, along which a vector keeps its value
 // or counts up by one: lane numbers modulo 32 count in runs of 32, divided by 32 they are constant in such.
@@ -45,7 +46,8 @@ class IndexFacts {
   Lanes lanes(ir::ValueId value) const;
   Lanes lanes_of(const ir::Op& op) const;
 
-  // A mask `first + lane < bound` changes where gcd(first, bound) allows, and where a run ends; and-ed ones have the gcd of both.
+  // A mask `first + lane < bound` changes where gcd(first, bound) allows, and where a run ends; and-ed ones have the
+  // gcd of both.
   void visit(ir::BlockId block);
   void visit(const ir::Op& op);
   void visit_loop(const ir::Op& op);
@@ -55,7 +57,7 @@ class IndexFacts {
 
   const ir::Function& kernel_;
   std::map<ir::ValueId, IndexFact> facts_;
-  std::map<ir::ValueId, Lanes> lanes_;                 // of vectors
+  std::map<ir::ValueId, Lanes> lanes_;                    // of vectors
   std::map<ir::ValueId, std::int64_t> mask_granularity_;  // lanes between which a mask may change are multiples of it
 };
 

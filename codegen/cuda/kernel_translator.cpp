@@ -24,7 +24,8 @@ const std::string& CudaKernelTranslator::name(ValueId id) {
   std::string& known = names_[id];
   if (!known.empty()) return known;
   const ir::ValueData& value = kernel_.value(id);
-  if (!has_cpp_type(value.type.dtype())) refused_ = format("CUDA C++ has no type for {}", dtype_name(value.type.dtype()));
+  if (!has_cpp_type(value.type.dtype()))
+    refused_ = format("CUDA C++ has no type for {}", dtype_name(value.type.dtype()));
   known = value.name.empty() ? format("v{}", next_++) : cuda_identifier(value.name) + "_";
   while (!taken_.insert(known).second) known += "_";
   return known;
@@ -33,7 +34,8 @@ const std::string& CudaKernelTranslator::name(ValueId id) {
 std::string CudaKernelTranslator::parameter(std::size_t k, bool restrict_pointer) {
   const ValueId id = kernel_.parameters()[k];
   const bool is_input = kernel_.roles[k] == ir::ParameterRole::in;
-  return format("{}{}* {}{}", is_input ? "const " : "", cpp_type(dtype(id)), restrict_pointer ? "__restrict__ " : "", name(id));
+  return format("{}{}* {}{}", is_input ? "const " : "", cpp_type(dtype(id)), restrict_pointer ? "__restrict__ " : "",
+                name(id));
 }
 
 std::string CudaKernelTranslator::type(ValueId id) const { return is_int(id) ? "int" : cpp_type(dtype(id)); }
@@ -78,10 +80,14 @@ void CudaKernelTranslator::block(ir::BlockId id) {
 void CudaKernelTranslator::translate(const Op& op) {
   using Translate = void (CudaKernelTranslator::*)(const Op&);
   static const std::map<std::string_view, Translate> translations = {
-      {"for", &CudaKernelTranslator::loop},         {"yield", &CudaKernelTranslator::yield},
-      {"load", &CudaKernelTranslator::load},        {"store", &CudaKernelTranslator::store},
-      {"affine", &CudaKernelTranslator::affine},    {"constant", &CudaKernelTranslator::constant},
-      {"reduce", &CudaKernelTranslator::reduce},    {"reduce_columns", &CudaKernelTranslator::reduce_columns},
+      {"for", &CudaKernelTranslator::loop},
+      {"yield", &CudaKernelTranslator::yield},
+      {"load", &CudaKernelTranslator::load},
+      {"store", &CudaKernelTranslator::store},
+      {"affine", &CudaKernelTranslator::affine},
+      {"constant", &CudaKernelTranslator::constant},
+      {"reduce", &CudaKernelTranslator::reduce},
+      {"reduce_columns", &CudaKernelTranslator::reduce_columns},
       {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
   };
   if (op.is("return") || op.is("contract") || op.is("convolve")) return;
@@ -188,8 +194,9 @@ void CudaKernelTranslator::load(const Op& op) {
     line(format("{} {}[{}];", type(result), name(result), registers(result)));
     const std::string mask = mask_of(op, 2);
     if (is_vector(offset)) {
-      return line(format("HYP_CHUNKS(i, {0}, {1}) load_chunk<{1}>({2} + i, {3} + {4}{5});", registers(result), team_.chunk, name(result),
-                         name(buffer), element(offset), mask.empty() ? "" : ", " + mask + "[i]"));
+      return line(format("HYP_CHUNKS(i, {0}, {1}) load_chunk<{1}>({2} + i, {3} + {4}{5});", registers(result),
+                         team_.chunk, name(result), name(buffer), element(offset),
+                         mask.empty() ? "" : ", " + mask + "[i]"));
     }
     return line(format("load<{}, {}>({}, {} + {}, thread{}{});", team_.threads, team_.chunk, name(result), name(buffer),
                        element(offset), mask.empty() ? "" : ", ", mask));
@@ -205,23 +212,25 @@ void CudaKernelTranslator::store(const Op& op) {
   if (!is_vector(value)) {
     std::string condition = conditions(op, 3, true);
     if (team_.threads > 1) condition = "thread == 0" + (condition.empty() ? "" : " && " + condition);
-    return line(format("{}{}[{}] = {};", condition.empty() ? "" : format("if ({}) ", condition), name(buffer), element(offset),
-                       element(value)));
+    return line(format("{}{}[{}] = {};", condition.empty() ? "" : format("if ({}) ", condition), name(buffer),
+                       element(offset), element(value)));
   }
   // An array of the buffer's own elements: indices may be held in fewer bits.
   const bool is_array = !scalar_vectors_.contains(value) && !inline_.contains(value) && !is_int(value);
   if (is_array && moves_chunks(offset, op, 3) && (op.operands.size() <= 3 || names_.contains(op.operands[3]))) {
     const std::string mask = mask_of(op, 3), live = tile_.live.empty() ? "" : format("if ({}) ", tile_.live);
     if (is_vector(offset)) {
-      return line(format("HYP_CHUNKS(i, {0}, {1}) {2}store_chunk<{1}>({3} + i, {4} + {5}{6});", registers(value), team_.chunk, live,
-                         name(value), name(buffer), element(offset), mask.empty() ? "" : ", " + mask + "[i]"));
+      return line(format("HYP_CHUNKS(i, {0}, {1}) {2}store_chunk<{1}>({3} + i, {4} + {5}{6});", registers(value),
+                         team_.chunk, live, name(value), name(buffer), element(offset),
+                         mask.empty() ? "" : ", " + mask + "[i]"));
     }
-    return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", live,
-                       team_.threads, team_.chunk, name(value), name(buffer), element(offset), mask.empty() ? "" : ", ", mask));
+    return line(format("{}store<{}, {}>({}, {} + {}, thread{}{});", live, team_.threads, team_.chunk, name(value),
+                       name(buffer), element(offset), mask.empty() ? "" : ", ", mask));
   }
   const std::string condition = conditions(op, 3, true);
-  line(format("HYP_EACH(i, {}) {}{}[{}{}] = {};", registers(value), condition.empty() ? "" : format("if ({}) ", condition),
-              name(buffer), element(offset), is_vector(offset) ? "" : " + " + lane_text(), element(value)));
+  line(format("HYP_EACH(i, {}) {}{}[{}{}] = {};", registers(value),
+              condition.empty() ? "" : format("if ({}) ", condition), name(buffer), element(offset),
+              is_vector(offset) ? "" : " + " + lane_text(), element(value)));
 }
 
 // How two elements become one, as a function of C++.
@@ -248,7 +257,8 @@ void CudaKernelTranslator::reduce(const Op& op) {
   const std::string element_type = cpp_type(type), &order = op.attributes.text("order");
   const std::string combine = combination(op), from = array(x);
   if (order == "lanes") {
-    HYP_CHECK(team_.threads <= 32, "@" + kernel_.name + " reduces a vector in the CPU's order that more than a warp holds");
+    HYP_CHECK(team_.threads <= 32,
+              "@" + kernel_.name + " reduces a vector in the CPU's order that more than a warp holds");
     return define(op.results[0], format("reduce_lanes<{}, {}>({}, {})", team_.threads, team_.chunk, from, combine));
   }
   if (order == "ascending") {
@@ -260,7 +270,8 @@ void CudaKernelTranslator::reduce(const Op& op) {
   if (team_.threads > 32) {
     // A reduction's memory is its own, so that the next one need not wait.
     shared = format("shared_{}[team]", shared_count_);
-    shared_ += format("  __shared__ {} shared_{}[{}][{}];\n", element_type, shared_count_++, team_.per_block(), team_.threads / 32);
+    shared_ += format("  __shared__ {} shared_{}[{}][{}];\n", element_type, shared_count_++, team_.per_block(),
+                      team_.threads / 32);
   }
   define(op.results[0], format("reduce_team<{}>({}, {}, {}, thread)", team_.threads, from, combine, shared));
 }
@@ -268,11 +279,11 @@ void CudaKernelTranslator::reduce(const Op& op) {
 void CudaKernelTranslator::reduce_columns(const Op& op) {
   const ValueId x = op.operands[0], result = op.results[0];
   const std::string from = array(x), combine = combination(op), shared = format("matrix_{}[team]", shared_count_);
-  shared_ += format("  __shared__ alignas(16) {} matrix_{}[{}][{}];\n", cpp_type(dtype(result)), shared_count_++, team_.per_block(),
-                    registers(x) * team_.threads);
+  shared_ += format("  __shared__ alignas(16) {} matrix_{}[{}][{}];\n", cpp_type(dtype(result)), shared_count_++,
+                    team_.per_block(), registers(x) * team_.threads);
   line(format("{} {}[{}];", type(result), name(result), registers(result)));
-  line(format("reduce_columns<{}, {}, {}>({}, {}, {}, {}, thread);", team_.threads, team_.chunk, op.attributes.integer("columns"), name(result),
-              from, combine, shared));
+  line(format("reduce_columns<{}, {}, {}>({}, {}, {}, {}, thread);", team_.threads, team_.chunk,
+              op.attributes.integer("columns"), name(result), from, combine, shared));
 }
 
 // Through shared memory: vector r is row r of a square, a column of which is a result.
@@ -281,7 +292,8 @@ void CudaKernelTranslator::transpose_lanes(const Op& op) {
   const std::string element_type = cpp_type(dtype(op.results[0]));
   const std::string square = format("square_{}[team]", shared_count_);
   // One element more than a row: then neighbours of a column lie in different banks.
-  shared_ += format("  __shared__ {} square_{}[{}][{}][{}];\n", element_type, shared_count_++, team_.per_block(), count, count + 1);
+  shared_ += format("  __shared__ {} square_{}[{}][{}][{}];\n", element_type, shared_count_++, team_.per_block(), count,
+                    count + 1);
   const std::string wait = team_.threads > 32 ? "__syncthreads();" : "__syncwarp();";
   for (int row = 0; row < count; ++row) {
     line(format("HYP_EACH(i, {}) {}[{}][{}] = {};", count / team_.threads, square, row, lane_text(),

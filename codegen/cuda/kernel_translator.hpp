@@ -40,9 +40,7 @@ class CudaKernelTranslator {
 
  private:
   bool is_vector(ir::ValueId id) const { return kernel_.type(id).rank() == 1; }
-  int registers(ir::ValueId id) const {
-    return static_cast<int>(kernel_.type(id).element_count()) / team_.threads;
-  }
+  int registers(ir::ValueId id) const { return static_cast<int>(kernel_.type(id).element_count()) / team_.threads; }
   DType dtype(ir::ValueId id) const { return kernel_.type(id).dtype(); }
   // int for what is proven to fit.
   std::string type(ir::ValueId id) const;

@@ -115,17 +115,20 @@ class MmaPrinter {
   void declare(bool is_lhs) {
     const TensorOperand& operand = is_lhs ? problem_.lhs : problem_.rhs;
     const std::string_view name = is_lhs ? "lhs" : "rhs", type = is_lhs ? "Lhs" : "Rhs";
-    const std::string_view element = problem_.dtype == DType::f32 ? "float" : problem_.dtype == DType::f16 ? "F16" : "BF16";
+    const std::string_view element = problem_.dtype == DType::f32   ? "float"
+                                     : problem_.dtype == DType::f16 ? "F16"
+                                                                    : "BF16";
     const bool along_depth = operand.is_along_depth();
     const int extent = is_lhs ? s_.rows : s_.columns, warp_extent = is_lhs ? s_.warp_rows : s_.warp_columns;
     const std::int64_t free = is_lhs ? problem_.rows : problem_.columns;
     const int across = s_.columns / s_.warp_columns;
-    line(format("using {} = OperandTile<{}, {}, {}, {}>;", type, element, along_depth, extent, stage_depth(problem_, s_)));
+    line(format("using {} = OperandTile<{}, {}, {}, {}>;", type, element, along_depth, extent,
+                stage_depth(problem_, s_)));
     std::string pointer = is_lhs ? holes_.lhs : holes_.rhs;
     if (problem_.batches > 1 && operand.batch != 0) pointer += format(" + std::int64_t(batch_) * {}", operand.batch);
     line(format("const TileSource<{}, {}, {}, {}, {}, {}> {}_source({}, {}, thread_of_block);", type, program_.threads,
-                copy_width(problem_, operand, free), free, problem_.depth, along_depth ? operand.free : operand.depth, name,
-                pointer, is_lhs ? "first_row" : "first_column"));
+                copy_width(problem_, operand, free), free, problem_.depth, along_depth ? operand.free : operand.depth,
+                name, pointer, is_lhs ? "first_row" : "first_column"));
     if (is_fetched(problem_, is_lhs)) line(format("decltype({0}_source)::Held {0}_held;", name));
     line(format("const int {}_of_warp = warp_ {} {} * {};", name, is_lhs ? "/" : "%", across, warp_extent));
     line(format("const FragmentReader<{}, {}> {}_reader({}_of_warp, lane_);", type, is_lhs, name, name));
@@ -150,27 +153,34 @@ class MmaPrinter {
         for (const AsyncStatement& inner : statement.body) print(inner);
         is_in_loop_ = false;
         return lines_.close();
-      case AsyncKind::copy: return bring(format("{}_source.copy({}, {});", name, tile(is_lhs, statement.ahead), step));
-      case AsyncKind::fetch: return bring(format("{0}_source.fetch({0}_held, {1});", name, step));
-      case AsyncKind::keep: return bring(format("{0}_source.keep({0}_held, {1});", name, tile(is_lhs, statement.ahead)));
-      case AsyncKind::commit_copies: return line("copies_commit();");
-      case AsyncKind::wait_copies: return line(format("copies_wait<{}>();", statement.pending));
-      case AsyncKind::meet: return line("__syncthreads();");
+      case AsyncKind::copy:
+        return bring(format("{}_source.copy({}, {});", name, tile(is_lhs, statement.ahead), step));
+      case AsyncKind::fetch:
+        return bring(format("{0}_source.fetch({0}_held, {1});", name, step));
+      case AsyncKind::keep:
+        return bring(format("{0}_source.keep({0}_held, {1});", name, tile(is_lhs, statement.ahead)));
+      case AsyncKind::commit_copies:
+        return line("copies_commit();");
+      case AsyncKind::wait_copies:
+        return line(format("copies_wait<{}>();", statement.pending));
+      case AsyncKind::meet:
+        return line("__syncthreads();");
       case AsyncKind::multiply:
         return line(format("multiply_stage<{}, {}>(sums_of_tile, lhs_reader, {}, rhs_reader, {});", s_.warp_rows,
                            s_.warp_columns, tile(true, 0), tile(false, 0)));
-      case AsyncKind::advance: return line("at.advance();");
+      case AsyncKind::advance:
+        return line("at.advance();");
       case AsyncKind::epilogue:
-        return print_epilogue(
-            lines_,
-            {.bands = s_.warp_rows / 16,
-             .rows_apart = 16,
-             .columns = s_.warp_columns,
-             .row = "first_row + lhs_of_warp",
-             .column = "first_column + rhs_of_warp",
-             .slab = format("reinterpret_cast<float*>(shared) + warp_ * {}", kWarpSlabBytes / 4)},
-            problem_.rows, problem_.columns, holes_.finish);
-      default: HYP_CHECK(false, "a statement that programs whose threads are all alike do not have");
+        return print_epilogue(lines_,
+                              {.bands = s_.warp_rows / 16,
+                               .rows_apart = 16,
+                               .columns = s_.warp_columns,
+                               .row = "first_row + lhs_of_warp",
+                               .column = "first_column + rhs_of_warp",
+                               .slab = format("reinterpret_cast<float*>(shared) + warp_ * {}", kWarpSlabBytes / 4)},
+                              problem_.rows, problem_.columns, holes_.finish);
+      default:
+        HYP_CHECK(false, "a statement that programs whose threads are all alike do not have");
     }
   }
 
@@ -188,7 +198,8 @@ bool fits_mma(const TensorProblem& problem, const CudaTarget& target) {
   if (!target.has_mma()) return false;
   const auto is_readable = [](const TensorOperand& operand) {
     const bool along_depth = operand.is_along_depth();
-    return (along_depth || operand.free == 1) && (along_depth ? operand.free : operand.depth) >= 0 && operand.batch >= 0;
+    return (along_depth || operand.free == 1) && (along_depth ? operand.free : operand.depth) >= 0 &&
+           operand.batch >= 0;
   };
   return is_readable(problem.lhs) && is_readable(problem.rhs);
 }
@@ -205,8 +216,14 @@ std::vector<TensorSchedule> mma_schedules(const TensorProblem& problem, const Cu
     for (int depth_bytes : {64, 128}) {
       // These were seen to spill: rounding and fetching want registers of their own.
       if (depth_bytes == 128 && (is_fetched_at_all || (is_large && problem.dtype == DType::f32))) continue;
-      TensorSchedule s{.engine = TensorEngine::mma, .rows = rows, .columns = columns, .stages = 0, .warp_rows = warp_rows,
-                       .warp_columns = warp_columns, .depth_bytes = depth_bytes, .blocks = blocks};
+      TensorSchedule s{.engine = TensorEngine::mma,
+                       .rows = rows,
+                       .columns = columns,
+                       .stages = 0,
+                       .warp_rows = warp_rows,
+                       .warp_columns = warp_columns,
+                       .depth_bytes = depth_bytes,
+                       .blocks = blocks};
       const int each = (target.block_shared_bytes + kReservedBytes) / blocks - kReservedBytes;
       s.stages = std::min(each / stage_bytes(s), kMostStages);
       if (s.stages < (is_fetched_at_all ? 2 : 3)) continue;
@@ -225,7 +242,8 @@ std::vector<TensorSchedule> mma_schedules(const TensorProblem& problem, const Cu
   add(128, 64, 64, 32, 2);
   add(64, 128, 32, 64, 2);
   add(64, 64, 32, 32, 3);
-  std::ranges::stable_sort(all, std::less<>(), [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
+  std::ranges::stable_sort(all, std::less<>(),
+                           [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
   return all;
 }
 

@@ -1,4 +1,5 @@
-// prelude_async.hpp: the instructions of sm_90a behind an AsyncProgram, one function each, and the place of a thread in it.
+// prelude_async.hpp: the instructions of sm_90a behind an AsyncProgram, one function each, and the place of a thread in
+// it.
 #pragma once
 
 #include <string_view>

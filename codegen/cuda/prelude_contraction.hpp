@@ -1,5 +1,5 @@
-// prelude_contraction.hpp: the loop nests behind `contract` and `convolve` on the processors' own arithmetic units. What is
-// summed comes as a description, what happens to the sums as a function.
+// prelude_contraction.hpp: the loop nests behind `contract` and `convolve` on the processors' own arithmetic units.
+// What is summed comes as a description, what happens to the sums as a function.
 #pragma once
 
 #include <string_view>

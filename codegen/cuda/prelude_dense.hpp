@@ -1,5 +1,6 @@
-// prelude_dense.hpp: products of matrices on the processors' own arithmetic units. Like prelude_contraction.hpp, for factors
-// whose every element exists and lies at row * stride + k * stride: what is brought, and when, is then known before.
+// prelude_dense.hpp: products of matrices on the processors' own arithmetic units. Like prelude_contraction.hpp, for
+// factors whose every element exists and lies at row * stride + k * stride: what is brought, and when, is then known
+// before.
 #pragma once
 
 #include <string_view>

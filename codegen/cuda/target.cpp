@@ -14,8 +14,9 @@ int CudaTarget::compute() const {
 }
 
 std::string CudaTarget::key() const {
-  return format("cuda {}, {}{}{} multiprocessors, {} B shared{}{}{}", architecture, device, device.empty() ? "" : ", ", multiprocessors,
-                block_shared_bytes, bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "", wgmma ? "" : ", no wgmma");
+  return format("cuda {}, {}{}{} multiprocessors, {} B shared{}{}{}", architecture, device, device.empty() ? "" : ", ",
+                multiprocessors, block_shared_bytes, bitwise ? ", bitwise" : "", tf32 ? ", tf32" : "",
+                wgmma ? "" : ", no wgmma");
 }
 
 CudaTarget CudaTarget::of(const runtime::cuda::DeviceProperties& device) {
@@ -32,8 +33,8 @@ StatusOr<CudaTarget> cuda_target(std::string_view architecture) {
     int multiprocessors, shared_kib;
   };
   // NVIDIA's tables of compute capabilities; multiprocessors of T4, A100, A10, L40 and H200.
-  static constexpr Known known[] = {
-      {"sm_75", 40, 64}, {"sm_80", 108, 163}, {"sm_86", 72, 99}, {"sm_89", 142, 99}, {"sm_90", 132, 227}, {"sm_90a", 132, 227}};
+  static constexpr Known known[] = {{"sm_75", 40, 64},  {"sm_80", 108, 163}, {"sm_86", 72, 99},
+                                    {"sm_89", 142, 99}, {"sm_90", 132, 227}, {"sm_90a", 132, 227}};
   for (const Known& one : known) {
     if (one.name != architecture) continue;
     return CudaTarget{.architecture = std::string(one.name),
@@ -42,7 +43,8 @@ StatusOr<CudaTarget> cuda_target(std::string_view architecture) {
   }
   std::string names;
   for (const Known& one : known) names += format("{}{}", names.empty() ? "" : ", ", one.name);
-  return error_status(Code::invalid_argument, format("'{}' is not a GPU architecture that code is generated for", architecture), {},
+  return error_status(Code::invalid_argument,
+                      format("'{}' is not a GPU architecture that code is generated for", architecture), {},
                       "known: " + names);
 }
 

@@ -16,13 +16,13 @@ struct CudaTarget {
   std::string architecture = "sm_90a";  // as NVRTC names it
   int multiprocessors = 132;
   int block_shared_bytes = 227 << 10;  // most that one block can ask for
-  // Results have the interpreter's bits: sums keep its 64 partial results. Otherwise the shape of the machine decides in
-  // which order elements are summed: always the same order, so results do not change from run to run.
+  // Results have the interpreter's bits: sums keep its 64 partial results. Otherwise the shape of the machine decides
+  // in which order elements are summed: always the same order, so results do not change from run to run.
   bool bitwise = false;
   bool tf32 = false;  // products of f32 may round their factors to tf32
   bool wgmma = true;  // where the GPU has it; otherwise products are those of older GPUs
-  // "NVIDIA H200" and 13000, of the device at hand: what was measured on one such is used there. Empty: a common machine of
-  // its architecture, for which nothing was.
+  // "NVIDIA H200" and 13000, of the device at hand: what was measured on one such is used there. Empty: a common
+  // machine of its architecture, for which nothing was.
   std::string device;
   int driver = 0;
 

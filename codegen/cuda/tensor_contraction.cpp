@@ -12,8 +12,8 @@ namespace {
 
 using runtime::cuda::TensorMapParameter;
 
-constexpr int kRowBytes = 128;      // of a swizzled tile: elements of depth, or of a free axis
-constexpr int kWarpgroup = 128;     // threads
+constexpr int kRowBytes = 128;   // of a swizzled tile: elements of depth, or of a free axis
+constexpr int kWarpgroup = 128;  // threads
 constexpr int kConsumers = 2;
 constexpr int kBarrierBytes = 256;
 enum Barrier { kFull, kEmpty };
@@ -31,12 +31,13 @@ int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowByt
 int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + slab_bytes() + kBarrierBytes; }
 
 // Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
-// multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured on an
-// H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
+// multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured
+// on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
 double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
   constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40, kSumsStored = 2;
   const double clusters = static_cast<double>(target.multiprocessors / s.cluster);
-  const double tiles = static_cast<double>(problem.batches) * static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
+  const double tiles = static_cast<double>(problem.batches) *
+                       static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
                        static_cast<double>(divide_up(problem.columns, s.columns));
   const double depth = static_cast<double>(divide_up(problem.depth, stage_depth(problem)));
   const double products = s.rows * s.columns * static_cast<double>(kRowBytes) / 4096.0;
@@ -53,13 +54,15 @@ double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, co
 
 std::int64_t padded(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
 
-TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand& operand, std::int64_t free, int box_rows) {
+TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand& operand, std::int64_t free,
+                              int box_rows) {
   const auto bytes = static_cast<std::int64_t>(element_bytes(problem));
   TensorMapParameter map{.buffer = static_cast<std::uint32_t>(operand.buffer)};
   map.type = problem.dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
              : problem.dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                            : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
-  const std::int64_t inner = operand.is_along_depth() ? problem.depth : free, outer = operand.is_along_depth() ? free : problem.depth;
+  const std::int64_t inner = operand.is_along_depth() ? problem.depth : free,
+                     outer = operand.is_along_depth() ? free : problem.depth;
   const std::int64_t stride = operand.is_along_depth() ? operand.free : operand.depth;
   map.dims = {static_cast<std::uint64_t>(inner), static_cast<std::uint64_t>(outer)};
   // A single row has no stride; the driver wants one all the same.
@@ -67,7 +70,8 @@ TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand&
   map.box = {static_cast<std::uint32_t>(kRowBytes / bytes), static_cast<std::uint32_t>(box_rows)};
   if (problem.batches > 1) {
     map.dims.push_back(static_cast<std::uint64_t>(operand.batch == 0 ? 1 : problem.batches));
-    map.byte_strides.push_back(static_cast<std::uint64_t>(padded(operand.batch == 0 ? static_cast<std::int64_t>(map.byte_strides[0]) * outer : operand.batch * bytes)));
+    map.byte_strides.push_back(static_cast<std::uint64_t>(
+        padded(operand.batch == 0 ? static_cast<std::int64_t>(map.byte_strides[0]) * outer : operand.batch * bytes)));
     map.box.push_back(1);
   }
   return map;
@@ -106,16 +110,18 @@ std::string product_function(const TensorProblem& problem, int columns) {
 
 class WgmmaPrinter {
  public:
-  WgmmaPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target, const AsyncProgram& program,
-               const std::string& finish)
+  WgmmaPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
+               const AsyncProgram& program, const std::string& finish)
       : problem_(problem), s_(schedule), target_(target), program_(program), finish_(finish) {}
 
   TensorKernel print(const std::string& name) {
     TensorKernel out;
     out.functions = format("namespace {}_products {{\n{}}}\n", name, product_function(problem_, s_.columns));
     out.parameters = "const __grid_constant__ TensorMap lhs_map, const __grid_constant__ TensorMap rhs_map";
-    const std::int64_t down = divide_up(divide_up(problem_.rows, s_.rows), s_.cluster), across = divide_up(problem_.columns, s_.columns);
-    const std::int64_t tiles = problem_.batches * down * across, clusters = std::min<std::int64_t>(tiles, target_.multiprocessors / s_.cluster);
+    const std::int64_t down = divide_up(divide_up(problem_.rows, s_.rows), s_.cluster),
+                       across = divide_up(problem_.columns, s_.columns);
+    const std::int64_t tiles = problem_.batches * down * across,
+                       clusters = std::min<std::int64_t>(tiles, target_.multiprocessors / s_.cluster);
     line(format("using {}_products::multiply;", name));
     line("extern __shared__ __align__(1024) unsigned char shared[];");
     line("const unsigned ring = shared_address(shared);");
@@ -134,7 +140,12 @@ class WgmmaPrinter {
     line("publish_barriers();");
     close();
     line(s_.cluster > 1 ? "cluster_barrier();" : "__syncthreads();");
-    print_walk(lines_, {.down = down, .across = across, .rows = s_.rows, .columns = s_.columns, .cluster = s_.cluster, .group = s_.group});
+    print_walk(lines_, {.down = down,
+                        .across = across,
+                        .rows = s_.rows,
+                        .columns = s_.columns,
+                        .cluster = s_.cluster,
+                        .group = s_.group});
     line(format("const int cluster = static_cast<int>(blockIdx.x) / {};", s_.cluster));
     clusters_ = clusters, tiles_ = tiles;
     print_producer(program_.roles[0]);
@@ -175,7 +186,8 @@ class WgmmaPrinter {
     line("const int consumer = warpgroup - 1, thread_of_group = static_cast<int>(threadIdx.x) % 128;");
     line(format("float sums_of_tile[{}][{}];", consumer_rows(s_) / 64, s_.columns / 2));
     line(format("Cursor<{}> at{{0, 0}};", s_.stages));
-    if (s_.takes_turns) line(format("if (consumer == 1) at.skip({});", divide_up(problem_.depth, stage_depth(problem_))));
+    if (s_.takes_turns)
+      line(format("if (consumer == 1) at.skip({});", divide_up(problem_.depth, stage_depth(problem_))));
     first_ = s_.takes_turns ? format("cluster + consumer * {}", clusters_) : "cluster";
     step_ = clusters_ * role.tile_step;
     statements(role.body);
@@ -206,34 +218,47 @@ class WgmmaPrinter {
         open("if (k > 0)");
         statements(statement.body);
         return close();
-      case AsyncKind::wait: return line(format("wait({}, at.phase);", barrier("at.stage")));
-      case AsyncKind::expect: return line(format("expect({}, {});", barrier("at.stage"), statement.bytes));
-      case AsyncKind::load: return load(statement);
+      case AsyncKind::wait:
+        return line(format("wait({}, at.phase);", barrier("at.stage")));
+      case AsyncKind::expect:
+        return line(format("expect({}, {});", barrier("at.stage"), statement.bytes));
+      case AsyncKind::load:
+        return load(statement);
       case AsyncKind::arrive: {
         const std::string stage = statement.lag == 0 ? "at.stage" : format("at.behind({})", statement.lag);
         if (s_.cluster == 1) return line(format("if (thread_of_group == 0) arrive({});", barrier(stage)));
         return line(format("if (thread_of_group < {}) arrive_at({}, thread_of_group);", s_.cluster, barrier(stage)));
       }
-      case AsyncKind::advance: return line("at.advance();");
-      case AsyncKind::skip: return line(format("at.skip({});", depth));
+      case AsyncKind::advance:
+        return line("at.advance();");
+      case AsyncKind::skip:
+        return line(format("at.skip({});", depth));
       case AsyncKind::drain:
         open(format("for (int stage = 0; stage < {}; ++stage)", s_.stages));
         line(format("wait({}, at.phase);", barrier("at.stage")));
         line("at.advance();");
         return close();
-      case AsyncKind::fence: return line("products_fence();");
-      case AsyncKind::multiply: return multiply();
-      case AsyncKind::commit: return line("products_commit();");
-      case AsyncKind::wait_multiplies: return line(format("products_wait<{}>();", statement.pending));
-      case AsyncKind::turn_wait: return line("if (tile != cluster) turn_wait(consumer);");
-      case AsyncKind::turn_pass: return line("turn_pass(1 - consumer);");
-      case AsyncKind::epilogue: return epilogue();
+      case AsyncKind::fence:
+        return line("products_fence();");
+      case AsyncKind::multiply:
+        return multiply();
+      case AsyncKind::commit:
+        return line("products_commit();");
+      case AsyncKind::wait_multiplies:
+        return line(format("products_wait<{}>();", statement.pending));
+      case AsyncKind::turn_wait:
+        return line("if (tile != cluster) turn_wait(consumer);");
+      case AsyncKind::turn_pass:
+        return line("turn_pass(1 - consumer);");
+      case AsyncKind::epilogue:
+        return epilogue();
       case AsyncKind::copy:
       case AsyncKind::fetch:
       case AsyncKind::keep:
       case AsyncKind::commit_copies:
       case AsyncKind::wait_copies:
-      case AsyncKind::meet: break;  // of programs whose threads are all alike
+      case AsyncKind::meet:
+        break;  // of programs whose threads are all alike
     }
   }
 
@@ -265,15 +290,21 @@ class WgmmaPrinter {
     const int rows = consumer_rows(s_), groups = rows / 64, steps = stage_depth(problem_) / product_depth(problem_);
     const std::string own = s_.takes_turns ? "" : format(" + consumer * {}", rows * kRowBytes);
     // Between blocks of 64 elements along rows or columns, where those lie together.
-    const auto leading = [&](const TensorOperand& operand) { return operand.is_along_depth() ? 16 : stage_depth(problem_) * kRowBytes; };
+    const auto leading = [&](const TensorOperand& operand) {
+      return operand.is_along_depth() ? 16 : stage_depth(problem_) * kRowBytes;
+    };
     // From one product to the next along depth, in units of 16 bytes.
-    const auto stride = [&](const TensorOperand& operand) { return operand.is_along_depth() ? 2 : product_depth(problem_) * kRowBytes / 16; };
-    line(format("const unsigned long long lhs_tile = describe_tile(ring + at.stage * {}{}, {});", stage_bytes(s_), own, leading(problem_.lhs)));
-    line(format("const unsigned long long rhs_tile = describe_tile(ring + at.stage * {} + {}, {});", stage_bytes(s_), s_.rows * kRowBytes, leading(problem_.rhs)));
+    const auto stride = [&](const TensorOperand& operand) {
+      return operand.is_along_depth() ? 2 : product_depth(problem_) * kRowBytes / 16;
+    };
+    line(format("const unsigned long long lhs_tile = describe_tile(ring + at.stage * {}{}, {});", stage_bytes(s_), own,
+                leading(problem_.lhs)));
+    line(format("const unsigned long long rhs_tile = describe_tile(ring + at.stage * {} + {}, {});", stage_bytes(s_),
+                s_.rows * kRowBytes, leading(problem_.rhs)));
     open(format("HYP_EACH(step, {})", steps));
     for (int g = 0; g < groups; ++g) {
-      line(format("multiply(sums_of_tile[{}], lhs_tile + step * {} + {}, rhs_tile + step * {}, (k | step) != 0);", g, stride(problem_.lhs),
-                  g * 64 * kRowBytes / 16, stride(problem_.rhs)));
+      line(format("multiply(sums_of_tile[{}], lhs_tile + step * {} + {}, rhs_tile + step * {}, (k | step) != 0);", g,
+                  stride(problem_.lhs), g * 64 * kRowBytes / 16, stride(problem_.rhs)));
     }
     close();
   }
@@ -341,7 +372,8 @@ std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const 
     if (cluster == 1) add(64, 64, cluster, true);
     if (cluster == 1) add(128, 64, cluster, false);
   }
-  std::ranges::stable_sort(all, std::less<>(), [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
+  std::ranges::stable_sort(all, std::less<>(),
+                           [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
   return all;
 }
 
@@ -358,26 +390,35 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
   program.threads = kWarpgroup * (1 + kConsumers);
   program.launch_registers = 168;
 
-  std::vector<AsyncStatement> bring{{.kind = K::wait, .barrier = kEmpty}, {.kind = K::expect, .barrier = kFull, .bytes = stage_bytes(s)}};
+  std::vector<AsyncStatement> bring{{.kind = K::wait, .barrier = kEmpty},
+                                    {.kind = K::expect, .barrier = kFull, .bytes = stage_bytes(s)}};
   const auto load = [&](int operand, const TensorOperand& from, int extent, bool multicast) {
     const int count = box_count(problem, from, extent);
     for (int box = 0; box < count; ++box) {
-      bring.push_back({.kind = K::load, .barrier = kFull, .operand = operand, .bytes = extent / count * kRowBytes, .multicast = multicast});
+      bring.push_back({.kind = K::load,
+                       .barrier = kFull,
+                       .operand = operand,
+                       .bytes = extent / count * kRowBytes,
+                       .multicast = multicast});
     }
   };
   load(0, problem.lhs, s.rows, false);
   load(1, problem.rhs, s.columns / s.cluster, s.cluster > 1);
   bring.push_back({.kind = K::advance});
   AsyncRole producer{.name = "loads tiles", .threads = kWarpgroup, .registers = 40, .starts_free = true};
-  producer.body = {{.kind = K::for_tiles, .body = {{.kind = K::for_depth, .body = std::move(bring)}}}, {.kind = K::drain, .barrier = kEmpty}};
+  producer.body = {{.kind = K::for_tiles, .body = {{.kind = K::for_depth, .body = std::move(bring)}}},
+                   {.kind = K::drain, .barrier = kEmpty}};
   program.roles.push_back(std::move(producer));
 
   for (int c = 0; c < kConsumers; ++c) {
-    AsyncRole consumer{.name = format("multiplies{}", s.takes_turns ? ", every other tile" : c == 0 ? ", the upper rows" : ", the lower rows"),
+    AsyncRole consumer{.name = format("multiplies{}", s.takes_turns ? ", every other tile"
+                                                      : c == 0      ? ", the upper rows"
+                                                                    : ", the lower rows"),
                        .threads = kWarpgroup,
                        .registers = 232};
     // Products of one step run while those of the next are given; then the earlier stage is free.
-    const std::vector<AsyncStatement> give_back{{.kind = K::wait_multiplies, .pending = 1}, {.kind = K::arrive, .barrier = kEmpty, .lag = 1}};
+    const std::vector<AsyncStatement> give_back{{.kind = K::wait_multiplies, .pending = 1},
+                                                {.kind = K::arrive, .barrier = kEmpty, .lag = 1}};
     std::vector<AsyncStatement> tile;
     if (s.takes_turns) tile.push_back({.kind = K::turn_wait});
     tile.push_back({.kind = K::for_depth,
@@ -406,10 +447,12 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
 
 std::string TensorSchedule::text() const {
   if (engine == TensorEngine::mma) {
-    return format("{}x{} by mma, warps {}x{}, {} stages of {} B, {} blocks, group {}{}", rows, columns, warp_rows, warp_columns, stages,
-                  depth_bytes, blocks, group, parts > 1 ? format(", depth in {} parts", parts) : "");
+    return format("{}x{} by mma, warps {}x{}, {} stages of {} B, {} blocks, group {}{}", rows, columns, warp_rows,
+                  warp_columns, stages, depth_bytes, blocks, group,
+                  parts > 1 ? format(", depth in {} parts", parts) : "");
   }
-  return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster, takes_turns ? "turns" : "together", group);
+  return format("{}x{}, {} stages, cluster {}, {}, group {}", rows, columns, stages, cluster,
+                takes_turns ? "turns" : "together", group);
 }
 
 bool fits_engine(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine) {
@@ -427,7 +470,8 @@ bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target) {
   return fits_engine(problem, target, TensorEngine::wgmma) || fits_engine(problem, target, TensorEngine::mma);
 }
 
-std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine) {
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target,
+                                             TensorEngine engine) {
   return engine == TensorEngine::wgmma ? wgmma_schedules(problem, target) : mma_schedules(problem, target);
 }
 
@@ -440,11 +484,12 @@ AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& 
   return schedule.engine == TensorEngine::wgmma ? wgmma_program(problem, schedule) : mma_program(problem, schedule);
 }
 
-TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-                                const TensorHoles& holes) {
+TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule,
+                                const CudaTarget& target, const TensorHoles& holes) {
   const AsyncProgram program = tensor_program(problem, schedule);
   const std::vector<std::string> faults = verify(program, target.block_shared_bytes);
-  HYP_CHECK(faults.empty(), format("the asynchronous program of {} is wrong: {}", schedule.text(), faults.empty() ? "" : faults[0]));
+  HYP_CHECK(faults.empty(),
+            format("the asynchronous program of {} is wrong: {}", schedule.text(), faults.empty() ? "" : faults[0]));
   if (schedule.engine == TensorEngine::mma) return print_mma_kernel(problem, schedule, program, holes);
   return WgmmaPrinter(problem, schedule, target, program, holes.finish).print(name);
 }

@@ -1,7 +1,8 @@
 // tensor_contraction.hpp: `contract` on tensor cores, by one of two engines.
 //
 //   wgmma   sm_90a. A persistent grid; in each block one warpgroup loads tiles ahead by TMA, the others multiply them.
-//   mma     sm_80 and later. All threads of a block copy pieces of the tiles to come, then multiply the one that is there
+//   mma     sm_80 and later. All threads of a block copy pieces of the tiles to come, then multiply the one that is
+//   there
 //           (mma_contraction.cpp). On sm_90a it serves what TMA cannot read: lines that do not begin at multiples of 16
 //           bytes, and f32 along rows or columns.
 //
@@ -23,19 +24,19 @@ enum class TensorEngine : std::uint8_t { wgmma, mma };
 // What is tuned.
 struct TensorSchedule {
   TensorEngine engine = TensorEngine::wgmma;
-  int rows = 128;           // of a block's tile; of a consumer's own, if they take turns
+  int rows = 128;  // of a block's tile; of a consumer's own, if they take turns
   int columns = 256;
   int stages = 4;
-  int group = 8;            // rows of tiles that are walked column by column, so that operands stay in the second-level cache
+  int group = 8;  // rows of tiles that are walked column by column, so that operands stay in the second-level cache
   // wgmma
-  int cluster = 1;          // blocks below one another, which share what they load of rhs
-  bool takes_turns = false; // each of the two consumers has a tile of its own: one multiplies while the other stores
+  int cluster = 1;           // blocks below one another, which share what they load of rhs
+  bool takes_turns = false;  // each of the two consumers has a tile of its own: one multiplies while the other stores
   // mma
-  int warp_rows = 64;       // of a warp's part of the tile
+  int warp_rows = 64;  // of a warp's part of the tile
   int warp_columns = 64;
-  int depth_bytes = 64;     // of an element's line in a stage: 64 or 128
-  int blocks = 2;           // that share a multiprocessor
-  int parts = 1;            // of depth, for blocks of their own where tiles are few; their sums are added up by another kernel
+  int depth_bytes = 64;  // of an element's line in a stage: 64 or 128
+  int blocks = 2;        // that share a multiprocessor
+  int parts = 1;  // of depth, for blocks of their own where tiles are few; their sums are added up by another kernel
 
   friend bool operator==(const TensorSchedule&, const TensorSchedule&) = default;
   std::string text() const;
@@ -60,15 +61,16 @@ struct TensorProblem {
 bool fits_engine(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine);
 bool fits_tensor_cores(const TensorProblem& problem, const CudaTarget& target);
 // All of an engine, the one that its model expects to be fastest first.
-std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target, TensorEngine engine);
+std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target,
+                                             TensorEngine engine);
 // Of the engine to be preferred: wgmma where it fits.
 std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target);
 AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule);
 
 // The parts of a kernel around it.
 struct TensorKernel {
-  std::string functions;  // in front of the kernel
-  std::string parameters; // tensor maps, before the kernel's own parameters
+  std::string functions;   // in front of the kernel
+  std::string parameters;  // tensor maps, before the kernel's own parameters
   std::string body;
   int blocks = 1;  // that share a multiprocessor
   runtime::cuda::LaunchShape shape;
@@ -77,10 +79,11 @@ struct TensorKernel {
 // What the kernel around it brings.
 struct TensorHoles {
   std::string lhs, rhs;  // pointers to the operands
-  std::string finish;    // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns
+  std::string
+      finish;  // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns
 };
 // REQUIRES: fits_engine() of the schedule's.
-TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-                                const TensorHoles& holes);
+TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule,
+                                const CudaTarget& target, const TensorHoles& holes);
 
 }  // namespace hyperion::codegen

@@ -1,8 +1,8 @@
 // tensor_text.hpp: what kernels on tensor cores print alike, whichever instruction multiplies: the walk over tiles, and
 // the way of the sums from fragments into the op's body.
 //
-// Both wgmma and mma.sync leave sums in *fragments* of 16 rows and 8 columns, four sums a thread: lane l of a warp holds
-// columns 2 (l % 4) and the next, of row l / 4 and of row l / 4 + 8. What differs is which fragments a warp has.
+// Both wgmma and mma.sync leave sums in *fragments* of 16 rows and 8 columns, four sums a thread: lane l of a warp
+// holds columns 2 (l % 4) and the next, of row l / 4 and of row l / 4 + 8. What differs is which fragments a warp has.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct TileWalk {
   std::int64_t down = 1, across = 1;
   int rows = 128, columns = 128, cluster = 1, group = 8;
 };
-// `place_of(tile, batch_, first_row, first_column)`: rows of tiles in groups, a group column by column, so that operands
-// stay in the second-level cache. Uses `rank`.
+// `place_of(tile, batch_, first_row, first_column)`: rows of tiles in groups, a group column by column, so that
+// operands stay in the second-level cache. Uses `rank`.
 void print_walk(KernelLines& out, const TileWalk& walk);
 
 // The fragments of a warp, in `sums_of_tile[bands][columns / 2]`: bands of 16 rows, fragments along each.

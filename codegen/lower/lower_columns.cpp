@@ -34,7 +34,8 @@ struct Reductions {
   bool all = true;
 };
 
-void collect(const TermPool& pool, TermId root, bool is_free, std::set<std::pair<TermId, bool>>& seen, Reductions& out) {
+void collect(const TermPool& pool, TermId root, bool is_free, std::set<std::pair<TermId, bool>>& seen,
+             Reductions& out) {
   if (!seen.insert({root, is_free}).second) return;
   const Term& term = pool[root];
   const bool inner = is_free && (term.kind == TermKind::scalar || term.kind == TermKind::reduce);
@@ -78,7 +79,8 @@ class ColumnWriter {
       : writer_(writer), b_(writer.builder()), nest_(nest), pool_(nest.composed.pool), tiles_(tiles), out_(out) {}
 
   void write(const std::vector<ir::ValueId>& results) {
-    const std::int64_t length = nest_.extent(nest_.variables.size() - 1), lanes = std::int64_t{tiles_.threads} * tiles_.chunk;
+    const std::int64_t length = nest_.extent(nest_.variables.size() - 1),
+                       lanes = std::int64_t{tiles_.threads} * tiles_.chunk;
     place_variables(length, lanes);
     const Value tile = writer_.open_loop(writer_.constant_index(0), writer_.constant_index(out_.tiles), 1, {}, true);
     writer_.bind(tile_, tile);
@@ -92,7 +94,8 @@ class ColumnWriter {
     const Value is_first = below(pool_.index(lane_), tiles_.columns);
     bind(exists.valid() ? b_.apply("and", {is_first, exists}) : is_first);
     for (const MapNest::Output& output : nest_.outputs) writer_.element(output.body);
-    for (std::size_t k = 0; k < nest_.outputs.size(); ++k) writer_.store(nest_.outputs[k].body, results[k], nest_.outputs[k].offset);
+    for (std::size_t k = 0; k < nest_.outputs.size(); ++k)
+      writer_.store(nest_.outputs[k].body, results[k], nest_.outputs[k].offset);
     writer_.close_loop();
     b_.apply_all("return", {});
   }
@@ -119,11 +122,11 @@ class ColumnWriter {
     }
   }
 
-  void bind(Value mask) {
-    writer_.bind_lanes(lane_, writer_.constant_index(0), tiles_.threads * tiles_.chunk, mask);
-  }
+  void bind(Value mask) { writer_.bind_lanes(lane_, writer_.constant_index(0), tiles_.threads * tiles_.chunk, mask); }
 
-  Value below(TermId index, std::int64_t bound) { return b_.compare(writer_.index(index), writer_.splat(writer_.constant_index(bound)), "lt"); }
+  Value below(TermId index, std::int64_t bound) {
+    return b_.compare(writer_.index(index), writer_.splat(writer_.constant_index(bound)), "lt");
+  }
 
   Value sum(TermId reduction) {
     const Term reduce = pool_[reduction];
@@ -132,7 +135,8 @@ class ColumnWriter {
     Value total = writer_.splat(b_.constant(identity(reduce)));
     if (whole > 0) {
       const VariableId first = pool_.variable(Dim(whole - step + 1));
-      const Value at = writer_.open_loop(writer_.constant_index(0), writer_.constant_index(whole), step, std::span(&total, 1));
+      const Value at =
+          writer_.open_loop(writer_.constant_index(0), writer_.constant_index(whole), step, std::span(&total, 1));
       writer_.bind(first, at);
       const Value next = term_at(reduce, pool_.add(pool_.index(first), row_));
       const Value combined = b_.apply(combine, {writer_.carried(0), next});
@@ -144,20 +148,23 @@ class ColumnWriter {
       const Value next = term_at(reduce, pool_.modulo(row, rows));
       total = b_.select(below(row, rows), b_.apply(combine, {total, next}), total);
     }
-    return b_.apply("reduce_columns", {total}, {{"kind", std::string(ir::monoid_name(reduce.monoid))}, {"columns", std::int64_t{tiles_.columns}}});
+    return b_.apply("reduce_columns", {total},
+                    {{"kind", std::string(ir::monoid_name(reduce.monoid))}, {"columns", std::int64_t{tiles_.columns}}});
   }
 
   // What the reduction combines in this row.
   Value term_at(const Term& reduce, TermId row) {
     const std::vector<TermId> indices = digits(pool_, row, sizes_of(pool_, reduce));
     std::map<VariableId, TermId> replacement;
-    for (std::uint32_t k = 0; k < reduce.variable_count; ++k) replacement[VariableId{reduce.variable.index + k}] = indices[k];
+    for (std::uint32_t k = 0; k < reduce.variable_count; ++k)
+      replacement[VariableId{reduce.variable.index + k}] = indices[k];
     return writer_.splat(writer_.element(rename(pool_, reduce.body(), replacement)));
   }
 
   static LiteralPtr identity(const Term& reduce) {
     const std::uint64_t bits = ir::identity_bits(reduce.monoid, reduce.dtype);
-    return Literal::splat(Type::scalar(reduce.dtype), std::span(reinterpret_cast<const std::byte*>(&bits), byte_size(reduce.dtype)));
+    return Literal::splat(Type::scalar(reduce.dtype),
+                          std::span(reinterpret_cast<const std::byte*>(&bits), byte_size(reduce.dtype)));
   }
 
   KernelWriter& writer_;
@@ -174,7 +181,8 @@ class ColumnWriter {
 
 std::optional<ColumnTiles> find_column_tiles(const MapNest& nest, const LoweringTarget& target, int chunk) {
   if (target.bitwise || nest.variables.empty()) return std::nullopt;
-  if (!std::ranges::all_of(nest.outputs, [&](const MapNest::Output& output) { return nest.is_full(output); })) return std::nullopt;
+  if (!std::ranges::all_of(nest.outputs, [&](const MapNest::Output& output) { return nest.is_full(output); }))
+    return std::nullopt;
   const TermPool& pool = nest.composed.pool;
   const VariableId column = nest.variables.back();
   const Reductions reductions = reductions_of(nest);
@@ -201,7 +209,8 @@ std::optional<ColumnTiles> find_column_tiles(const MapNest& nest, const Lowering
   return tiles;
 }
 
-void write_columns(KernelWriter& writer, MapNest& nest, const ColumnTiles& tiles, const std::vector<ir::ValueId>& results, Lowered& out) {
+void write_columns(KernelWriter& writer, MapNest& nest, const ColumnTiles& tiles,
+                   const std::vector<ir::ValueId>& results, Lowered& out) {
   out.team = {.threads = tiles.threads, .chunk = tiles.chunk};
   ColumnWriter(writer, nest, tiles, out).write(results);
 }

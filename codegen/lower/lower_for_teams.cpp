@@ -19,7 +19,7 @@ using ir::Value;
 using ir::ValueId;
 using ir::VariableId;
 
-constexpr int kAccessBytes = 16;   // most that a thread moves at once
+constexpr int kAccessBytes = 16;  // most that a thread moves at once
 constexpr int kWarp = 32;
 constexpr int kFlatThreads = 256;
 constexpr int kMostThreads = 1024;
@@ -88,7 +88,8 @@ class TeamLowering {
     std::size_t narrowest = 4;
     for (const std::vector<Type>* types : {&nest_.composed.inputs, &nest_.composed.output_types}) {
       for (const Type& type : *types) {
-        if (is_floating(type.dtype())) narrowest = std::min(narrowest, std::max<std::size_t>(byte_size(type.dtype()), 2));
+        if (is_floating(type.dtype()))
+          narrowest = std::min(narrowest, std::max<std::size_t>(byte_size(type.dtype()), 2));
       }
     }
     return narrowest;
@@ -173,7 +174,8 @@ class TeamLowering {
         const std::vector<VariableId> joined = pool_.variables(std::vector{Dim(product(sizes))});
         const std::vector<TermId> indices = digits(pool_, pool_.index(joined[0]), sizes);
         std::map<VariableId, TermId> replacement;
-        for (std::uint32_t k = 0; k < reduce.variable_count; ++k) replacement[VariableId{reduce.variable.index + k}] = indices[k];
+        for (std::uint32_t k = 0; k < reduce.variable_count; ++k)
+          replacement[VariableId{reduce.variable.index + k}] = indices[k];
         const TermId body = rename(pool_, reduce.body(), replacement);
         const TermId whole = pool_.reduce(reduce.monoid, ir::Order::lanes, joined, body);
         for (MapNest::Output& each : nest_.outputs) {
@@ -199,18 +201,22 @@ class TeamLowering {
     const std::int64_t length = nest_.extent(last);
     std::int64_t outer = 1;
     for (std::size_t k = 0; k + 1 < nest_.variables.size(); ++k) outer *= nest_.extent(k);
-    if (has_row_values() || length % chunk_ != 0) out_.team.chunk = nest_.variables.size() < 2 ? chunk_ : 1;
-    else out_.team.chunk = chunk_;
+    if (has_row_values() || length % chunk_ != 0)
+      out_.team.chunk = nest_.variables.size() < 2 ? chunk_ : 1;
+    else
+      out_.team.chunk = chunk_;
     const std::int64_t chunk = out_.team.chunk;
     std::int64_t chunks = 2;
     if (outer * length < 2 * chunk * target_.processors * kThreadsPerProcessor) chunks = 1;
     std::int64_t lanes;
     if (has_row_values()) {
       // The row's values belong to the team that walks all of the row.
-      out_.team.threads = static_cast<int>(std::clamp<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp, kFlatThreads));
+      out_.team.threads =
+          static_cast<int>(std::clamp<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp, kFlatThreads));
       lanes = out_.team.threads * chunk;
     } else {
-      const std::int64_t threads = std::min<std::int64_t>(kFlatThreads, std::max<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp));
+      const std::int64_t threads = std::min<std::int64_t>(
+          kFlatThreads, std::max<std::int64_t>(round_up(divide_up(length, chunk), kWarp), kWarp));
       out_.team.threads = static_cast<int>(threads);
       lanes = threads * chunk * chunks;
     }
@@ -220,8 +226,8 @@ class TeamLowering {
     const Value piece = bind_outer(writer, tile, pieces, last);
     if (has_row_values()) {
       for (TermId value : row_values(nest_)) writer.element(value);
-      writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, length), length, static_cast<int>(lanes), {},
-                       [&](std::span<const Value>) { return write_lanes(writer); });
+      writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, length), length,
+                       static_cast<int>(lanes), {}, [&](std::span<const Value>) { return write_lanes(writer); });
       store_row_values(writer, true);
     } else {
       const Value first = writer.builder().apply("mul", {piece, number(writer, lanes)});
@@ -235,9 +241,11 @@ class TeamLowering {
 
   Value in_row(KernelWriter& writer, Value first, int lanes, std::int64_t length) {
     ir::Builder& b = writer.builder();
-    const Value numbers = b.apply("iota", {}, {{"shape", ir::Dims{Dim(lanes)}}, {"dtype", DType::i64}, {"axis", std::int64_t{0}}});
+    const Value numbers =
+        b.apply("iota", {}, {{"shape", ir::Dims{Dim(lanes)}}, {"dtype", DType::i64}, {"axis", std::int64_t{0}}});
     const Value index = b.apply("affine", {first, numbers}, {{"coefficients", ir::Integers{1, 1}}});
-    const Value bound = b.apply("broadcast", {number(writer, length)}, {{"shape", ir::Dims{Dim(lanes)}}, {"dims", ir::Integers{}}});
+    const Value bound =
+        b.apply("broadcast", {number(writer, length)}, {{"shape", ir::Dims{Dim(lanes)}}, {"dims", ir::Integers{}}});
     return b.compare(index, bound, "lt");
   }
 
@@ -254,8 +262,11 @@ class TeamLowering {
     if (!target_.bitwise) writer.set_reduction_lanes(static_cast<int>(unit), static_cast<int>(most));
     out_.tiles = 1;
     for (std::size_t k = 0; k < outer_count; ++k) out_.tiles *= nest_.extent(k);
-    const bool is_whole = vectorize && !target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most;
-    const auto bind_row = [&] { writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs); };
+    const bool is_whole =
+        vectorize && !target_.bitwise && nest_.shared.contains(nest_.variables.back()) && outputs <= most;
+    const auto bind_row = [&] {
+      writer.bind_row(nest_.variables.back(), static_cast<int>(round_up(outputs, unit)), outputs);
+    };
     // A single row depends on no tile: its sums stand in front of the loop over tiles, and so must what they read.
     if (is_whole && outer_count == 0) bind_row();
     const Value tile = open_tiles(writer);
@@ -269,8 +280,8 @@ class TeamLowering {
     } else {
       for (TermId value : row_values(nest_)) writer.element(value);
       const std::int64_t lanes = target_.bitwise ? unit : std::min(most, round_up(outputs, unit));
-      writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, outputs), outputs, static_cast<int>(lanes), {},
-                       [&](std::span<const Value>) { return write_lanes(writer); });
+      writer.for_lanes(nest_.variables.back(), number(writer, 0), number(writer, outputs), outputs,
+                       static_cast<int>(lanes), {}, [&](std::span<const Value>) { return write_lanes(writer); });
       store_row_values(writer, true);
     }
     close_tiles(writer);
@@ -280,19 +291,21 @@ class TeamLowering {
   void choose_row_team(std::int64_t length) {
     if (target_.bitwise) {
       // 64 partial results, or as many as a short row has, in one warp.
-      const auto lanes = static_cast<int>(std::min<std::uint64_t>(ir::kReductionLanes, std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(length, 1)))));
+      const auto lanes = static_cast<int>(std::min<std::uint64_t>(
+          ir::kReductionLanes, std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(length, 1)))));
       out_.team.chunk = std::min(lanes, 4);
       out_.team.threads = lanes / out_.team.chunk;
       return;
     }
     out_.team.chunk = length % chunk_ == 0 ? chunk_ : 1;
     const std::int64_t chunk = out_.team.chunk, chunks = divide_up(length, chunk);
-    // A thread holds up to 32 elements of a row: with a thousand threads there are registers for half of that. Rows longer
-    // than that are walked, by half as many threads.
+    // A thread holds up to 32 elements of a row: with a thousand threads there are registers for half of that. Rows
+    // longer than that are walked, by half as many threads.
     const std::int64_t most = kHeldElements / chunk;
     // Within a warp as long as it holds the row: threads of one warp combine without waiting for others.
     std::int64_t threads = std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(divide_up(chunks, 2), 1)));
-    if (threads > kWarp) threads = std::max<std::int64_t>(kWarp, std::bit_ceil(static_cast<std::uint64_t>(divide_up(chunks, most))));
+    if (threads > kWarp)
+      threads = std::max<std::int64_t>(kWarp, std::bit_ceil(static_cast<std::uint64_t>(divide_up(chunks, most))));
     if (threads > 256) threads = std::max<std::int64_t>(256, round_up(divide_up(chunks, most), kWarp));
     if (threads > kMostThreads / 2) threads = round_up(divide_up(2 * chunks, most), kWarp);
     chunks_held_ = threads > kMostThreads / 2 ? std::max<std::int64_t>(most / 2, 1) : most;

@@ -13,7 +13,8 @@ InferResult infer_cross_entropy(const InferContext& c) {
   const Type logits = c.operands[0], labels = c.operands[1];
   const std::string& reduction = c.attributes.text("reduction");
   HYP_TRY_VOID(check_floating(c, "c1", 0));
-  if (!is_integer(labels.dtype())) return c.fail("c2", format("labels are {}, not integers", dtype_name(labels.dtype())), {1});
+  if (!is_integer(labels.dtype()))
+    return c.fail("c2", format("labels are {}, not integers", dtype_name(labels.dtype())), {1});
   if (logits.rank() < 1 || !std::ranges::equal(labels.dims(), logits.dims().first(at(logits.rank() - 1)))) {
     return c.fail("c3", format("labels are {} for logits {}", labels.text(), logits.text()), {0, 1});
   }
@@ -22,13 +23,14 @@ InferResult infer_cross_entropy(const InferContext& c) {
     return c.fail("c5", format("reduction \"{}\" is not none, mean or sum", reduction));
   }
   const double smoothing = c.attributes.real("label_smoothing");
-  if (!(smoothing >= 0 && smoothing <= 1)) return c.fail("c6", format("label smoothing {} is not between 0 and 1", smoothing));
+  if (!(smoothing >= 0 && smoothing <= 1))
+    return c.fail("c6", format("label smoothing {} is not between 0 and 1", smoothing));
   return std::vector{reduction == "none" ? logits.with_dims(labels.dims()) : Type::scalar(logits.dtype())};
 }
 
-// The labelled class's logit, as a sum over the classes in which all but one are left out: it is computed where the row's
-// other sums are, and its gradient is a choice between two numbers, where that of a gather would be a scatter. A label
-// beyond the classes counts as the nearest one, as a gather's index does.
+// The labelled class's logit, as a sum over the classes in which all but one are left out: it is computed where the
+// row's other sums are, and its gradient is a choice between two numbers, where that of a gather would be a scatter. A
+// label beyond the classes counts as the nearest one, as a gather's index does.
 Value at_label(Value logits, Value labels) {
   Builder& b = *logits.builder;
   const std::int64_t axis = logits.rank() - 1;
@@ -36,7 +38,8 @@ Value at_label(Value logits, Value labels) {
   const Value last = everywhere(count_along(b, logits.type(), {axis}, DType::i64) - 1, labels);
   const Value wide = b.cast(labels, DType::i64);
   const Value index = b.apply("clamp", {wide, b.zeros(wide.type()), last});
-  const Value is_chosen = b.compare(iota(b, places, static_cast<int>(axis)), broadcast_into(index, places, counting(0, axis)), "eq");
+  const Value is_chosen =
+      b.compare(iota(b, places, static_cast<int>(axis)), broadcast_into(index, places, counting(0, axis)), "eq");
   return sum_over(b.select(is_chosen, logits, b.zeros(logits.type())), {axis});
 }
 
@@ -50,7 +53,10 @@ std::vector<Value> decompose_cross_entropy(DecomposeContext& c) {
   const Value chosen = at_label(logits, labels);
   Value loss = log_sum - chosen;
   if (smoothing != 0) loss = loss * (1 - smoothing) + (log_sum - mean_over(logits, {classes})) * smoothing;
-  const Value counts = b.compare(b.cast(labels, DType::i64), b.constant(Literal::splat_integer(labels.type().with_dtype(DType::i64), c.attributes.integer("ignore_index"))), "ne");
+  const Value counts = b.compare(
+      b.cast(labels, DType::i64),
+      b.constant(Literal::splat_integer(labels.type().with_dtype(DType::i64), c.attributes.integer("ignore_index"))),
+      "ne");
   loss = b.select(counts, loss, b.zeros(loss.type()));
   if (reduction != "none") {
     const Integers all = counting(0, loss.rank());
@@ -67,9 +73,10 @@ OpDefinition op_cross_entropy() {
   OpDefinition op = composite("cross_entropy", "Minus the log-probability of the labels under softmax of the logits.",
                               {{.name = "logits", .doc = "floats; the last axis counts classes"},
                                {.name = "labels", .doc = "integers: a class for each other position"}});
-  op.attributes = {{"ignore_index", AttributeKind::integer, "labels that do not count", AttributeValue(std::int64_t{-100})},
-                   {"label_smoothing", AttributeKind::real, "the weight of the mean over classes", AttributeValue(0.0)},
-                   {"reduction", AttributeKind::text, "none, mean or sum", AttributeValue(std::string("mean"))}};
+  op.attributes = {
+      {"ignore_index", AttributeKind::integer, "labels that do not count", AttributeValue(std::int64_t{-100})},
+      {"label_smoothing", AttributeKind::real, "the weight of the mean over classes", AttributeValue(0.0)},
+      {"reduction", AttributeKind::text, "none, mean or sum", AttributeValue(std::string("mean"))}};
   op.constraints = {{"c1", "(C1) logits are floating-point numbers"},
                     {"c2", "(C2) labels are integers"},
                     {"c3", "(C3) labels have the shape of the logits without the last axis"},

@@ -19,8 +19,10 @@ OpDefinition op_reduce_columns() {
     const Type x = c.operands[0];
     if (x.rank() != 1 || !x.is_static()) return c.fail("c1", format("{} is no vector", x.text()), {0});
     const std::int64_t columns = c.attributes.integer("columns");
-    if (columns <= 0 || x.dim(0).value() % columns != 0) return c.fail("c2", format("{} is no matrix of {} columns", x.text(), columns), {0});
-    if (!parse_monoid(c.attributes.text("kind"))) return c.fail("c3", "kind \"" + c.attributes.text("kind") + "\" is not sum, prod, max, min, and or or");
+    if (columns <= 0 || x.dim(0).value() % columns != 0)
+      return c.fail("c2", format("{} is no matrix of {} columns", x.text(), columns), {0});
+    if (!parse_monoid(c.attributes.text("kind")))
+      return c.fail("c3", "kind \"" + c.attributes.text("kind") + "\" is not sum, prod, max, min, and or or");
     return std::vector{x};
   };
   op.example = "reduce_columns %x {kind = \"sum\", columns = 32}";

@@ -44,8 +44,9 @@ GroupContents::Inside GroupContents::inside(std::int32_t number) const {
     bool ready = true;
     for (ValueId operand : f_.op(id).operands) {
       const OpId producer = f_.value(operand).producer;
-      const bool held = producer.valid() && (members.contains(producer.index) || repeated_.contains({number, producer.index}) ||
-                                             is_copied_view(producer, group));
+      const bool held =
+          producer.valid() && (members.contains(producer.index) || repeated_.contains({number, producer.index}) ||
+                               is_copied_view(producer, group));
       if (held && !emitted.contains(producer.index)) {
         pending.push_back(producer);
         ready = false;

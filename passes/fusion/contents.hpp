@@ -1,8 +1,8 @@
 // contents.hpp: what the kernel of a group consists of. Internal to passes/fusion.
 //
-// Besides its own ops a group holds copies: of the views it reads through, always; and of ops of other groups that are computed
-// again here because that takes less time than to bring their results from memory (recompute.hpp). What it then still lacks are
-// its inputs; and what other groups or the function itself take as inputs are its outputs.
+// Besides its own ops a group holds copies: of the views it reads through, always; and of ops of other groups that are
+// computed again here because that takes less time than to bring their results from memory (recompute.hpp). What it
+// then still lacks are its inputs; and what other groups or the function itself take as inputs are its outputs.
 #pragma once
 
 #include <set>
@@ -17,7 +17,7 @@ namespace hyperion::passes {
 class GroupContents {
  public:
   struct Inside {
-    std::vector<ir::OpId> ops;         // producers before their readers
+    std::vector<ir::OpId> ops;  // producers before their readers
     std::vector<ir::ValueId> inputs;
   };
 

@@ -26,9 +26,8 @@ std::string group_name(const Function& f, const Group& group) {
   std::string name = group.ops.size() == 1 ? "" : "fused";
   std::vector<OpId> named(group.ops.begin(),
                           group.ops.begin() + static_cast<std::ptrdiff_t>(std::min(group.ops.size(), kNamedOps)));
-  const auto anchor = std::ranges::find_if(group.ops, [&](OpId id) {
-    return role_of(f, f.op(id)) == OpRole::contraction;
-  });
+  const auto anchor =
+      std::ranges::find_if(group.ops, [&](OpId id) { return role_of(f, f.op(id)) == OpRole::contraction; });
   if (anchor != group.ops.end() && std::ranges::find(named, *anchor) == named.end()) named.back() = *anchor;
   for (OpId id : named) {
     if (!name.empty()) name += "_";
@@ -40,7 +39,8 @@ std::string group_name(const Function& f, const Group& group) {
 
 class Outliner {
  public:
-  Outliner(ir::Module& module, const Function& f, const GroupContents& contents) : module_(module), f_(f), contents_(contents) {
+  Outliner(ir::Module& module, const Function& f, const GroupContents& contents)
+      : module_(module), f_(f), contents_(contents) {
     for (OpId id : f.ops()) {
       if (contents.role(id) != OpRole::opaque || contents.group_of(id) >= 0) continue;
       for (ValueId operand : f.op(id).operands) is_read_.insert(operand);
@@ -101,8 +101,10 @@ class Outliner {
       }
       if (!ready) continue;
       stack.pop_back();
-      if (g >= 0) emit_group(builder, g);
-      else emit_opaque(builder, id);
+      if (g >= 0)
+        emit_group(builder, g);
+      else
+        emit_opaque(builder, id);
     }
   }
 
@@ -113,7 +115,8 @@ class Outliner {
     std::vector<Type> types;
     for (ValueId result : op.results) types.push_back(f_.type(result));
     Function& to = builder.function();
-    const OpId copy = to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
+    const OpId copy =
+        to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
     for (std::size_t k = 0; k < op.results.size(); ++k) define(to, op.results[k], to.op(copy).results[k]);
     emitted_ops_.insert(id.index);
   }
@@ -152,7 +155,8 @@ class Outliner {
       for (ValueId operand : op.operands) operands.push_back(local.at(operand));
       std::vector<Type> types;
       for (ValueId result : op.results) types.push_back(f_.type(result));
-      const OpId copy = to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
+      const OpId copy =
+          to.insert_op(to.body(), {}, *op.definition, std::move(operands), types, op.attributes, op.location);
       for (std::size_t k = 0; k < op.results.size(); ++k) local[op.results[k]] = to.op(copy).results[k];
       if (!contents_.is_view(id)) locations.push_back(op.location);
     }
@@ -172,7 +176,8 @@ class Outliner {
 };
 
 // Those that no other function calls, or the one that is named. Groups are made for known sizes.
-Result<std::vector<std::string>> functions_to_fuse(const ir::Module& module, const std::string& named, PassContext& context) {
+Result<std::vector<std::string>> functions_to_fuse(const ir::Module& module, const std::string& named,
+                                                   PassContext& context) {
   std::set<std::string> called;
   for (const auto& function : module.functions()) {
     for (OpId id : function->ops()) {
@@ -209,30 +214,32 @@ Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& opt
 
 PassDefinition pass_fuse() {
   const FuseOptions defaults;
-  return {.name = "fuse",
-          .doc = "Cuts funcs into groups, each of which becomes one kernel, and calls of them.",
-          .options = {{"function", ir::AttributeKind::text, "the func to cut; empty: all that no other calls", std::string()},
-                      {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
-                      {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled},
-                      {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction",
-                       defaults.prologues},
-                      {"recompute_bytes", ir::AttributeKind::real, "size from which cheap values are computed again", defaults.recompute_bytes}},
-          .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
-            const std::int64_t max_ops = options.integer("max_ops");
-            if (max_ops < 1) {
-              context.diagnostics.error("pass.option", format("fuse: groups of {} ops", max_ops));
-              return failure();
-            }
-            HYP_TRY(const std::vector<std::string> names, functions_to_fuse(module, options.text("function"), context));
-            for (const std::string& name : names) {
-              fuse(module, name,
-                   {.max_ops = static_cast<std::size_t>(max_ops),
-                    .enabled = options.boolean("enabled"),
-                    .prologues = options.boolean("prologues"),
-                    .recompute_bytes = options.real("recompute_bytes")});
-            }
-            return changed_if(!names.empty());
-          }};
+  return {
+      .name = "fuse",
+      .doc = "Cuts funcs into groups, each of which becomes one kernel, and calls of them.",
+      .options =
+          {{"function", ir::AttributeKind::text, "the func to cut; empty: all that no other calls", std::string()},
+           {"max_ops", ir::AttributeKind::integer, "ops in one group", static_cast<std::int64_t>(defaults.max_ops)},
+           {"enabled", ir::AttributeKind::boolean, "false: every op alone", defaults.enabled},
+           {"prologues", ir::AttributeKind::boolean, "false: no maps in front of a contraction", defaults.prologues},
+           {"recompute_bytes", ir::AttributeKind::real, "size from which cheap values are computed again",
+            defaults.recompute_bytes}},
+      .run = [](ir::Module& module, const ir::Attributes& options, PassContext& context) -> Result<Changed> {
+        const std::int64_t max_ops = options.integer("max_ops");
+        if (max_ops < 1) {
+          context.diagnostics.error("pass.option", format("fuse: groups of {} ops", max_ops));
+          return failure();
+        }
+        HYP_TRY(const std::vector<std::string> names, functions_to_fuse(module, options.text("function"), context));
+        for (const std::string& name : names) {
+          fuse(module, name,
+               {.max_ops = static_cast<std::size_t>(max_ops),
+                .enabled = options.boolean("enabled"),
+                .prologues = options.boolean("prologues"),
+                .recompute_bytes = options.real("recompute_bytes")});
+        }
+        return changed_if(!names.empty());
+      }};
 }
 
 }  // namespace hyperion::passes

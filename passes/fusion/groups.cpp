@@ -123,13 +123,14 @@ class Grouper {
     }
   }
 
-  // A cast to a wider type that only a reduction down columns reads: what it casts is stored for others anyway, and takes
-  // less room.
+  // A cast to a wider type that only a reduction down columns reads: what it casts is stored for others anyway, and
+  // takes less room.
   bool waits_for_its_reader(OpId id) const {
     const Op& op = f_.op(id);
     if (!op.is("cast")) return false;
     const ir::ValueData& narrow = f_.value(op.operands[0]);
-    if (byte_size(narrow.type.dtype()) >= byte_size(f_.type(op.results[0]).dtype()) || narrow.uses.size() < 2) return false;
+    if (byte_size(narrow.type.dtype()) >= byte_size(f_.type(op.results[0]).dtype()) || narrow.uses.size() < 2)
+      return false;
     std::vector<OpId> users;
     effective_users(op.results[0], users);
     return users.size() == 1 && role(users[0]) == OpRole::column_reduction;
@@ -146,10 +147,17 @@ class Grouper {
         g.row_rank = g.domain.size();
         g.domain = sizes_without_ones(f_.type(op.operands[0]));
         break;
-      case OpRole::column_reduction: g.kind = GroupKind::column; break;
-      case OpRole::contraction: g.kind = GroupKind::contraction; break;
-      case OpRole::single: g.kind = GroupKind::single; break;
-      default: break;
+      case OpRole::column_reduction:
+        g.kind = GroupKind::column;
+        break;
+      case OpRole::contraction:
+        g.kind = GroupKind::contraction;
+        break;
+      case OpRole::single:
+        g.kind = GroupKind::single;
+        break;
+      default:
+        break;
     }
     return g;
   }
@@ -168,10 +176,12 @@ class Grouper {
     const std::vector<std::int64_t> rows(from.domain.begin(),
                                          from.domain.begin() + static_cast<std::ptrdiff_t>(from.row_rank));
     switch (from.kind) {
-      case GroupKind::single: return false;
+      case GroupKind::single:
+        return false;
       case GroupKind::contraction:
         return direct && to_is_map && to.domain == from.domain && !reads_through_views(to, g);
-      case GroupKind::column: return direct && to_is_map && to.domain == from.domain;
+      case GroupKind::column:
+        return direct && to_is_map && to.domain == from.domain;
       case GroupKind::row: {
         if (to.kind == GroupKind::row) return to.domain == from.domain && to.row_rank == from.row_rank;
         if (!to_is_map) return false;
@@ -179,7 +189,8 @@ class Grouper {
         if (!per_row && !per_element) return false;
         return direct || reads_row_in_place(consumer, producer, from);
       }
-      case GroupKind::map: break;
+      case GroupKind::map:
+        break;
     }
     // A map whose only reader sees it in another shape is computed where it is read: the elements are the same.
     if (!direct) {
@@ -188,7 +199,8 @@ class Grouper {
       return to_is_map || (is_reduction && splits_axes(consumer, producer));
     }
     switch (to.kind) {
-      case GroupKind::map: return to.domain == from.domain;
+      case GroupKind::map:
+        return to.domain == from.domain;
       // In front of the sums, where an operand is packed, or behind them.
       case GroupKind::contraction:
         if (contraction_reads(to, g)) return may_be_prologue(from, g, consumer);
@@ -201,12 +213,14 @@ class Grouper {
       // The reduction reads its operand once, but at other indices than its result has: nobody else may want it.
       case GroupKind::column:
         return (to.ops.size() == 1 && used_only_by(from, g, consumer)) || to.domain == from.domain;
-      case GroupKind::single: return false;
+      case GroupKind::single:
+        return false;
     }
     return false;
   }
 
-  // Whether an op of `group` reads what group `g` computes at other indices than its own, where an epilogue has no sums.
+  // Whether an op of `group` reads what group `g` computes at other indices than its own, where an epilogue has no
+  // sums.
   bool reads_through_views(const Group& group, std::int32_t g) const {
     return std::ranges::any_of(group.ops, [&](OpId id) {
       return std::ranges::any_of(f_.op(id).operands, [&](ValueId operand) {
@@ -249,12 +263,13 @@ class Grouper {
     return true;
   }
 
-  // Whether each axis of what `producer` computes is one axis, or several neighbouring ones, of what `consumer` reads: then
-  // an index of the former is a sum of indices of the latter, without divisions.
+  // Whether each axis of what `producer` computes is one axis, or several neighbouring ones, of what `consumer` reads:
+  // then an index of the former is a sum of indices of the latter, without divisions.
   bool splits_axes(OpId consumer, OpId producer) const {
     for (ValueId operand : f_.op(consumer).operands) {
       if (source(operand) != producer) continue;
-      const std::vector<std::int64_t> whole = result_sizes(f_, f_.op(producer)), parts = sizes_without_ones(f_.type(operand));
+      const std::vector<std::int64_t> whole = result_sizes(f_, f_.op(producer)),
+                                      parts = sizes_without_ones(f_.type(operand));
       std::size_t next = 0;
       for (std::int64_t size : whole) {
         std::int64_t product = 1;
@@ -266,8 +281,8 @@ class Grouper {
     return true;
   }
 
-  // Every path of views from `producer` to `consumer` keeps the row index: it adds or drops axes of size one, or repeats
-  // a row's value along the columns.
+  // Every path of views from `producer` to `consumer` keeps the row index: it adds or drops axes of size one, or
+  // repeats a row's value along the columns.
   bool reads_row_in_place(OpId consumer, OpId producer, const Group& from) const {
     const auto is_prefix = [&](const std::vector<std::int64_t>& sizes) {
       return sizes.size() <= from.domain.size() && std::equal(sizes.begin(), sizes.end(), from.domain.begin());

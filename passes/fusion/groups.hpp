@@ -13,20 +13,20 @@ enum class GroupKind : std::uint8_t { map, row, column, contraction, single };
 
 struct Group {
   GroupKind kind = GroupKind::map;
-  std::vector<ir::OpId> ops;           // in program order
-  std::vector<std::int64_t> domain;    // sizes of what is computed, without ones; of a row group, rows then columns
-  std::size_t row_rank = 0;            // row groups: how many of them are rows
+  std::vector<ir::OpId> ops;         // in program order
+  std::vector<std::int64_t> domain;  // sizes of what is computed, without ones; of a row group, rows then columns
+  std::size_t row_rank = 0;          // row groups: how many of them are rows
 };
 
 // What fusion knows of one op.
 enum class OpRole : std::uint8_t {
-  view,         // copied into every group that reads through it: pure views, splat constants, iota
+  view,  // copied into every group that reads through it: pure views, splat constants, iota
   elementwise,
   row_reduction,
   column_reduction,
   contraction,
-  single,       // another op with an index form: a group of its own
-  opaque,       // stays in the function: control flow, data constants, return
+  single,  // another op with an index form: a group of its own
+  opaque,  // stays in the function: control flow, data constants, return
 };
 
 OpRole role_of(const ir::Function& function, const ir::Op& op);

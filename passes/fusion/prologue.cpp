@@ -27,7 +27,8 @@ constexpr std::size_t kLongestMap = 16;
 constexpr std::int64_t kFewColumns = 256;
 constexpr std::int64_t kFewColumnsOfConversions = 512;
 constexpr std::int64_t kFewRows = 64;
-// Output positions in a line from which tiles of a convolution run along the line (codegen/llvm/contraction_convolution).
+// Output positions in a line from which tiles of a convolution run along the line
+// (codegen/llvm/contraction_convolution).
 constexpr std::int64_t kPositionsOfATile = 6;
 
 bool is_packed_type(DType dtype) {

@@ -11,8 +11,8 @@ using ir::OpId;
 using ir::ValueId;
 
 constexpr std::int32_t kFunction = -1;  // as a reader: what is in no group
-// What computing one element of an op is worth in bytes of memory traffic: a GPU moves four bytes in the time of some 25
-// instructions. Functions such as exp are that long; they run beside the loads and count half.
+// What computing one element of an op is worth in bytes of memory traffic: a GPU moves four bytes in the time of some
+// 25 instructions. Functions such as exp are that long; they run beside the loads and count half.
 constexpr double kBytesPerFunction = 2, kBytesPerPrimitive = 0.125;
 
 class Recomputer {
@@ -70,10 +70,14 @@ class Recomputer {
       }
       for (ValueId operand : op.operands) {
         const OpId producer = f_.value(operand).producer;
-        const bool is_inside = producer.valid() && (contents_.group_of(producer) == g ? contents_.role(producer) == OpRole::elementwise
-                                                                                     : contents_.group_of(producer) < 0 && contents_.is_view(producer));
-        if (is_inside) pending.push_back(producer);
-        else out.leaves.insert(operand);
+        const bool is_inside =
+            producer.valid() &&
+            (contents_.group_of(producer) == g ? contents_.role(producer) == OpRole::elementwise
+                                               : contents_.group_of(producer) < 0 && contents_.is_view(producer));
+        if (is_inside)
+          pending.push_back(producer);
+        else
+          out.leaves.insert(operand);
       }
     }
     return out;

@@ -1,5 +1,5 @@
-// Every op on every element type as CUDA kernels, in the order of the interpreter's sums: its bits, on the samples that the
-// CPU's code is tested with. Without a GPU the kernels are verified, printed, and compiled if there is an NVRTC.
+// Every op on every element type as CUDA kernels, in the order of the interpreter's sums: its bits, on the samples that
+// the CPU's code is tested with. Without a GPU the kernels are verified, printed, and compiled if there is an NVRTC.
 #include <gtest/gtest.h>
 
 #include "ir/builder.hpp"
@@ -53,7 +53,8 @@ TEST_P(CudaOps, MatchInterpreter) {
       // Other values make other results, not other kernels.
       if (gpu() == nullptr && values == Values::special) continue;
       // Samples that call functions each bring their own module, so they are compiled one by one.
-      const std::vector<OpSample> samples = op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
+      const std::vector<OpSample> samples =
+          op_samples(*op, {.dtype = GetParam(), .values = values, .seed = 11, .count = 3});
       if (samples.empty()) continue;
       SCOPED_TRACE(std::string(op->name));
       if (samples[0].module == nullptr) {
@@ -72,7 +73,8 @@ TEST_P(CudaOpsOnOlderGpus, Compile) {
   if (!testing_support::has_nvrtc()) GTEST_SKIP() << "there is no NVRTC here";
   codegen::CudaTarget target = *codegen::cuda_target(std::get<0>(GetParam()));
   for (const ir::OpDefinition* op : testing_support::sampled_ops()) {
-    const auto samples = op_samples(*op, {.dtype = std::get<1>(GetParam()), .values = Values::ordinary, .seed = 12, .count = 2});
+    const auto samples =
+        op_samples(*op, {.dtype = std::get<1>(GetParam()), .values = Values::ordinary, .seed = 12, .count = 2});
     if (samples.empty()) continue;
     SCOPED_TRACE(std::string(op->name));
     target.bitwise = !target.bitwise;
@@ -81,15 +83,17 @@ TEST_P(CudaOpsOnOlderGpus, Compile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(SomeTypes, CudaOpsOnOlderGpus,
-                         ::testing::Combine(::testing::Values("sm_75", "sm_80"), ::testing::Values(DType::f32, DType::bf16, DType::i32)),
+                         ::testing::Combine(::testing::Values("sm_75", "sm_80"),
+                                            ::testing::Values(DType::f32, DType::bf16, DType::i32)),
                          [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" + std::string(dtype_name(std::get<1>(info.param)));
+                           return std::string(std::get<0>(info.param)) + "_" +
+                                  std::string(dtype_name(std::get<1>(info.param)));
                          });
 
 INSTANTIATE_TEST_SUITE_P(AllTypes, CudaOps,
-                         ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3, DType::f8e5m2,
-                                           DType::i64, DType::i32, DType::i16, DType::i8, DType::u64, DType::u32, DType::u16,
-                                           DType::u8, DType::bool_),
+                         ::testing::Values(DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8e4m3,
+                                           DType::f8e5m2, DType::i64, DType::i32, DType::i16, DType::i8, DType::u64,
+                                           DType::u32, DType::u16, DType::u8, DType::bool_),
                          [](const auto& info) { return std::string(dtype_name(info.param)); });
 
 // x > -0.0 ? x : -0.0 is -0.0 for x = 0. NVRTC makes a maximum of it, which is 0, unless it cannot see the constant.

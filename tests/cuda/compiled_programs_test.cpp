@@ -1,5 +1,5 @@
-// Random programs on the GPU, fused, against the interpreter: its bits where sums keep its order. Skipped without a GPU.
-// HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
+// Random programs on the GPU, fused, against the interpreter: its bits where sums keep its order. Skipped without a
+// GPU. HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
 #include <gtest/gtest.h>
 
 #include "ir/text/print.hpp"
@@ -29,8 +29,9 @@ TEST_P(CudaPrograms, MatchInterpreter) {
     const auto actual = codegen::run_compiled(module, "f", arguments, options, *gpu());
     ASSERT_TRUE(actual) << "seed " << seed << ": " << actual.error().text() << "\n" << ir::print(module);
     for (std::size_t k = 0; k < expected.size(); ++k) {
-      ASSERT_EQ(testing_support::difference(expected[k], (*actual)[k]), "") << "seed " << seed << ", result " << k << "\n"
-                                                                            << ir::print(module);
+      ASSERT_EQ(testing_support::difference(expected[k], (*actual)[k]), "")
+          << "seed " << seed << ", result " << k << "\n"
+          << ir::print(module);
     }
   }
 }

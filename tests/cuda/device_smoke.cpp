@@ -47,9 +47,7 @@ extern "C" __global__ void use_shared(float* x, int count) {
 extern "C" __global__ void fault(float* x) { *(volatile float*)(x + (1ll << 45)) = 1; }
 )";
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
@@ -75,9 +73,7 @@ struct Part {
   StatusOr<std::string> (*run)(Machine&);  // what to print
 };
 
-std::unexpected<Status> wrong(std::string what) {
-  return error_status(Code::internal, std::move(what));
-}
+std::unexpected<Status> wrong(std::string what) { return error_status(Code::internal, std::move(what)); }
 
 constexpr LaunchShape shape_for(int count) {
   return {.grid = {static_cast<unsigned>((count + 255) / 256)}, .block = {256}};
@@ -94,8 +90,7 @@ StatusOr<std::string> compile(Machine& machine) {
   Compiler compiler;
   HYP_TRY(const auto nvrtc, compiler.nvrtc());
   const std::string architecture = machine.context->properties().architecture();
-  CompileRequest request{
-      .name = "smoke.cu", .source = std::string(kSource), .architecture = architecture};
+  CompileRequest request{.name = "smoke.cu", .source = std::string(kSource), .architecture = architecture};
   HYP_TRY(const Program first, compiler.compile(request));
   HYP_TRY(const Program second, compiler.compile(request));
   if (first.log.kernels.size() != 5) return wrong("the log lacks kernels:\n" + first.log_text);
@@ -112,8 +107,8 @@ StatusOr<std::string> compile(Machine& machine) {
   return format(
       "NVRTC {} for {}: first {:.1f} ms, second {:.1f} ms, load {:.2f} ms, "
       "16 programs on {} threads {:.0f} ms; add uses {} registers",
-      version_text(nvrtc->version()), architecture, 1e3 * first.seconds, 1e3 * second.seconds,
-      1e3 * loaded, threads.threads(), 1e3 * (now() - many_start), kernel->attributes().registers);
+      version_text(nvrtc->version()), architecture, 1e3 * first.seconds, 1e3 * second.seconds, 1e3 * loaded,
+      threads.threads(), 1e3 * (now() - many_start), kernel->attributes().registers);
 }
 
 StatusOr<std::string> vector_add(Machine& machine) {
@@ -133,11 +128,9 @@ StatusOr<std::string> vector_add(Machine& machine) {
   HYP_TRY(const auto add, machine.kernel("add"));
   HYP_TRY_VOID(launch(*machine.stream, *add, shape_for(kCount), Arguments(dx, dy, dy, kCount)));
   std::vector<float> z(kCount);
-  HYP_TRY_VOID(
-      machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(z)), dy));
+  HYP_TRY_VOID(machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(z)), dy));
   for (std::size_t i = 0; i < z.size(); ++i) {
-    if (z[i] != x[i] + y[i])
-      return wrong(format("element {}: {} + {} gave {}", i, x[i], y[i], z[i]));
+    if (z[i] != x[i] + y[i]) return wrong(format("element {}: {} + {} gave {}", i, x[i], y[i], z[i]));
   }
   release(machine, dx, kBytes);
   release(machine, dy, kBytes);
@@ -153,15 +146,14 @@ StatusOr<std::string> shared_memory(Machine& machine) {
   HYP_TRY(const auto kernel, machine.kernel("use_shared"));
   const LaunchShape shape = {.block = {512}, .shared_bytes = kCount * sizeof(float)};
   HYP_TRY_VOID(launch(*machine.stream, *kernel, shape, Arguments(data, kCount)));
-  HYP_TRY_VOID(
-      machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), data));
+  HYP_TRY_VOID(machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), data));
   for (int i = 0; i < kCount; ++i) {
     if (x[static_cast<std::size_t>(i)] != static_cast<float>(kCount - 1 - i)) return wrong("order");
   }
   release(machine, data, kCount * sizeof(float));
   // More than the device has is refused, and the device stays well.
-  const auto refused = launch(*machine.stream, *kernel, {.block = {512}, .shared_bytes = 400'000},
-                              Arguments(data, kCount));
+  const auto refused =
+      launch(*machine.stream, *kernel, {.block = {512}, .shared_bytes = 400'000}, Arguments(data, kCount));
   if (refused || !is_problem(refused.error(), Problem::launch)) return wrong("was not refused");
   const auto threads = launch(*machine.stream, *kernel, {.block = {2048}}, Arguments(data, kCount));
   if (threads || !is_problem(threads.error(), Problem::launch)) return wrong("was not refused");
@@ -177,8 +169,7 @@ StatusOr<std::string> clusters_and_overlap(Machine& machine) {
   if (machine.context->properties().compute_major >= 9) shape.cluster = {2};
   HYP_TRY_VOID(launch(*machine.stream, *kernel, shape, Arguments(data, 1.0f, 1024)));
   std::vector<float> x(1024);
-  HYP_TRY_VOID(
-      machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), data));
+  HYP_TRY_VOID(machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), data));
   release(machine, data, 4096);
   if (std::ranges::any_of(x, [](float each) { return each != 1; })) return wrong("values");
   return format("clusters of {}", shape.cluster.x);
@@ -199,8 +190,7 @@ StatusOr<std::string> copies(Machine& machine) {
     HYP_TRY_VOID(machine.stream->synchronize());
     up = std::min(up, now() - start);
     start = now();
-    HYP_TRY_VOID(machine.staging->download(*machine.stream,
-                                           std::as_writable_bytes(std::span(received)), data));
+    HYP_TRY_VOID(machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(received)), data));
     down = std::min(down, now() - start);
   }
   release(machine, data, kBytes);
@@ -219,21 +209,20 @@ StatusOr<std::string> arena_growth(Machine& machine) {
     HYP_TRY_VOID(arena->ensure(step * 32 * kMiB));
     seconds.push_back(now() - start);
     marks.push_back(static_cast<std::byte>(step));
-    HYP_TRY_VOID(machine.stream->fill(arena->base() + before, static_cast<unsigned char>(step),
-                                      arena->bytes() - before));
+    HYP_TRY_VOID(
+        machine.stream->fill(arena->base() + before, static_cast<unsigned char>(step), arena->bytes() - before));
   }
   for (std::uint64_t step = 1; step <= 64; ++step) {
     std::vector<std::byte> first(4096);
-    HYP_TRY_VOID(
-        machine.staging->download(*machine.stream, first, arena->base() + (step - 1) * 32 * kMiB));
+    HYP_TRY_VOID(machine.staging->download(*machine.stream, first, arena->base() + (step - 1) * 32 * kMiB));
     if (std::ranges::any_of(first, [&](std::byte each) { return each != marks[step - 1]; })) {
       return wrong(format("piece {} changed", step));
     }
   }
   const double start = now();
   arena->shrink(0);
-  return format("64 pieces of 32 MiB, {:.0f} us each; all given back in {:.1f} ms",
-                1e6 * median(seconds), 1e3 * (now() - start));
+  return format("64 pieces of 32 MiB, {:.0f} us each; all given back in {:.1f} ms", 1e6 * median(seconds),
+                1e3 * (now() - start));
 }
 
 StatusOr<std::string> pool_use(Machine& machine) {
@@ -242,8 +231,7 @@ StatusOr<std::string> pool_use(Machine& machine) {
   std::mt19937 random(3);
   for (int step = 0; step < 20'000; ++step) {
     if (blocks.empty() || random() % 2 == 0) {
-      HYP_TRY(const Memory block,
-              allocator.allocate(random() % (std::size_t{1} << (random() % 24))));
+      HYP_TRY(const Memory block, allocator.allocate(random() % (std::size_t{1} << (random() % 24))));
       blocks.push_back(block);
     } else {
       std::swap(blocks[random() % blocks.size()], blocks.back());
@@ -260,8 +248,8 @@ StatusOr<std::string> pool_use(Machine& machine) {
   const double pair = (now() - start) / kPairs;
   for (const Memory& block : blocks) allocator.release(block);
   const MemoryStatistics statistics = allocator.statistics();
-  return format("{} requests of the pool, {} from the cache; allocate and release {:.0f} ns",
-                statistics.allocations, statistics.cache_hits, 1e9 * pair);
+  return format("{} requests of the pool, {} from the cache; allocate and release {:.0f} ns", statistics.allocations,
+                statistics.cache_hits, 1e9 * pair);
 }
 
 StatusOr<std::string> overheads(Machine& machine) {
@@ -288,8 +276,7 @@ StatusOr<std::string> overheads(Machine& machine) {
   };
   CommandList commands;
   for (int i = 0; i < kKernels; ++i) commands.launch(nothing, {.block = {32}}, Arguments());
-  HYP_TRY(const auto one,
-          time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
+  HYP_TRY(const auto one, time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
   HYP_TRY(const auto list, time([&] { return commands.run(*machine.stream); }));
   const double start = now();
   HYP_TRY(const auto replay, Replay::create(machine.context, commands));
@@ -301,14 +288,13 @@ StatusOr<std::string> overheads(Machine& machine) {
   const double updated = now() - update_start;
   // Without a context that is current already, as a user's thread calls.
   HYP_TRY(const auto current, machine.context->enter());
-  HYP_TRY(const auto inside,
-          time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
+  HYP_TRY(const auto inside, time([&] { return launch(*machine.stream, *nothing, {.block = {32}}, Arguments()); }));
   return format(
       "one launch {:.2f} us host ({:.2f} inside enter()), {:.2f} us device; 80 launches "
       "{:.1f} us host, {:.1f} us device; as a graph {:.1f} us host, {:.1f} us device; made "
       "in {:.0f} us, updated in {:.0f} us",
-      1e6 * one.first, 1e6 * inside.first, 1e6 * one.second, 1e6 * list.first, 1e6 * list.second,
-      1e6 * graph.first, 1e6 * graph.second, 1e6 * made, 1e6 * updated);
+      1e6 * one.first, 1e6 * inside.first, 1e6 * one.second, 1e6 * list.first, 1e6 * list.second, 1e6 * graph.first,
+      1e6 * graph.second, 1e6 * made, 1e6 * updated);
 }
 
 StatusOr<std::string> replay_values(Machine& machine) {
@@ -330,8 +316,7 @@ StatusOr<std::string> replay_values(Machine& machine) {
   HYP_TRY_VOID(replay->update(list(other, 2)));
   HYP_TRY_VOID(replay->run(*machine.stream));
   std::vector<float> x(kCount);
-  HYP_TRY_VOID(
-      machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), other));
+  HYP_TRY_VOID(machine.staging->download(*machine.stream, std::as_writable_bytes(std::span(x)), other));
   if (std::ranges::any_of(x, [](float each) { return each != 70; })) {
     return wrong(format("70 expected, got {}", x[0]));
   }
@@ -346,20 +331,16 @@ StatusOr<std::string> executor_steps(Machine& machine) {
   constexpr std::uint64_t kBytes = kCount * sizeof(float);
   constexpr int kKernels = 10;
   Compiler compiler;
-  DeviceObject object{
-      .architecture = machine.context->properties().architecture(), .kernels = {}, .cubin = {}};
-  HYP_TRY(Program program, compiler.compile({.name = "smoke.cu",
-                                             .source = std::string(kSource),
-                                             .architecture = object.architecture}));
+  DeviceObject object{.architecture = machine.context->properties().architecture(), .kernels = {}, .cubin = {}};
+  HYP_TRY(Program program,
+          compiler.compile({.name = "smoke.cu", .source = std::string(kSource), .architecture = object.architecture}));
   object.cubin = std::move(program.cubin);
-  object.kernels.push_back({"add",
-                            shape_for(kCount),
-                            {BufferParameter{0}, BufferParameter{1}, BufferParameter{2},
-                             ConstantParameter::of(static_cast<int>(kCount))}});
+  object.kernels.push_back(
+      {"add",
+       shape_for(kCount),
+       {BufferParameter{0}, BufferParameter{1}, BufferParameter{2}, ConstantParameter::of(static_cast<int>(kCount))}});
   // x0 = argument; x[i + 1] = x[i] + argument
-  const auto arena = [](int i) {
-    return Slot{Slot::Kind::arena, 0, static_cast<std::uint64_t>(i) * kBytes, kBytes};
-  };
+  const auto arena = [](int i) { return Slot{Slot::Kind::arena, 0, static_cast<std::uint64_t>(i) * kBytes, kBytes}; };
   const Slot argument = {Slot::Kind::argument, 0, 0, kBytes};
   Plan plan{"steps", {kBytes}, {kBytes}, kKernels * kBytes, {}};
   for (int i = 0; i < kKernels; ++i) {
@@ -380,8 +361,7 @@ StatusOr<std::string> executor_steps(Machine& machine) {
   HYP_TRY(const auto executor, Executor::create(cluster, {module}));
   const std::vector<float> ones(kCount, 1);
   const std::int64_t dims[] = {kCount};
-  HYP_TRY(const BufferView input,
-          BufferView::from_host(device, DType::f32, dims, std::as_bytes(std::span(ones))));
+  HYP_TRY(const BufferView input, BufferView::from_host(device, DType::f32, dims, std::as_bytes(std::span(ones))));
   std::vector<BufferView> outputs;
   std::vector<float> received(kCount);
   std::vector<double> submit;
@@ -396,8 +376,8 @@ StatusOr<std::string> executor_steps(Machine& machine) {
       return wrong(format("step {}: {} expected, got {}", step, kKernels + 1, received[0]));
     }
   }
-  return format("{} kernels: {:.1f} us to submit, {:.1f} us with the result read", kKernels,
-                1e6 * median(submit), 1e6 * median(whole));
+  return format("{} kernels: {:.1f} us to submit, {:.1f} us with the result read", kKernels, 1e6 * median(submit),
+                1e6 * median(whole));
 }
 
 StatusOr<std::string> device_bandwidth(Machine& machine) {
@@ -419,8 +399,7 @@ StatusOr<std::string> device_bandwidth(Machine& machine) {
   release(machine, from, kBytes);
   release(machine, to, kBytes);
   machine.pool->trim();
-  return format("copy of 4 GiB {:.2f} TB/s",
-                2.0 * static_cast<double>(kBytes) / median(seconds) / 1e12);
+  return format("copy of 4 GiB {:.2f} TB/s", 2.0 * static_cast<double>(kBytes) / median(seconds) / 1e12);
 }
 
 StatusOr<std::string> out_of_memory(Machine& machine) {
@@ -481,9 +460,8 @@ int run(int ordinal) {
   auto context = Context::create(*driver, ordinal);
   if (!context) return std::printf("skipped: %s\n", context.error().text().c_str()), kNoGpu;
   const DeviceProperties& device = (*context)->properties();
-  std::printf("%s\n", format("{}: {}, {}, {}, driver for CUDA {}; ready after {:.0f} ms",
-                             (*context)->name(), device.name, device.architecture(),
-                             readable_bytes(device.memory_bytes),
+  std::printf("%s\n", format("{}: {}, {}, {}, driver for CUDA {}; ready after {:.0f} ms", (*context)->name(),
+                             device.name, device.architecture(), readable_bytes(device.memory_bytes),
                              version_text(device.driver_version), 1e3 * (now() - start))
                           .c_str());
   Machine machine{.driver = *driver, .context = *context};
@@ -513,6 +491,4 @@ int run(int ordinal) {
 }  // namespace
 }  // namespace hyperion::runtime::cuda
 
-int main(int argc, char** argv) {
-  return hyperion::runtime::cuda::run(argc > 1 ? std::atoi(argv[1]) : 0);
-}
+int main(int argc, char** argv) { return hyperion::runtime::cuda::run(argc > 1 ? std::atoi(argv[1]) : 0); }

@@ -1,5 +1,5 @@
-// Products by mma.sync and cp.async: their programs under the verifier, sound and with a fault put in; their code through
-// NVRTC for every GPU that runs them; and on a GPU their numbers, wherever lines begin, against sums in f64.
+// Products by mma.sync and cp.async: their programs under the verifier, sound and with a fault put in; their code
+// through NVRTC for every GPU that runs them; and on a GPU their numbers, wherever lines begin, against sums in f64.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -52,7 +52,9 @@ struct Fault {
 
 TEST(MmaProgram, FaultsAreFound) {
   const auto body = [](AsyncProgram& p) -> std::vector<AsyncStatement>& { return p.roles[0].body; };
-  const auto loop = [&](AsyncProgram& p) -> std::vector<AsyncStatement>& { return find(body(p), AsyncKind::for_depth)->body; };
+  const auto loop = [&](AsyncProgram& p) -> std::vector<AsyncStatement>& {
+    return find(body(p), AsyncKind::for_depth)->body;
+  };
   // Puts the first statement of a kind behind the next one.
   const auto swap_with_next = [](std::vector<AsyncStatement>& list, AsyncKind kind) {
     const auto at = std::ranges::find(list, kind, &AsyncStatement::kind);
@@ -91,8 +93,10 @@ TEST(MmaProgram, FaultsAreFound) {
       {"threads do not add up", [&](auto& p) { p.threads = 512; }},
   };
   constexpr TensorEngine kMma = TensorEngine::mma;
-  const TensorSchedule schedule{.engine = kMma, .rows = 128, .columns = 128, .stages = 4, .warp_rows = 64, .warp_columns = 64};
-  const TensorSchedule narrow{.engine = kMma, .rows = 128, .columns = 64, .stages = 3, .warp_rows = 64, .warp_columns = 32};
+  const TensorSchedule schedule{
+      .engine = kMma, .rows = 128, .columns = 128, .stages = 4, .warp_rows = 64, .warp_columns = 64};
+  const TensorSchedule narrow{
+      .engine = kMma, .rows = 128, .columns = 64, .stages = 3, .warp_rows = 64, .warp_columns = 32};
   const AsyncProgram copied = tensor_program(problem(DType::bf16, 4096, 4096, 4096, true, true), schedule);
   const AsyncProgram fetched = tensor_program(problem(DType::bf16, 4096, 4096, 4095, true, true), narrow);
   constexpr int kShared = 163 << 10;
@@ -135,8 +139,8 @@ void expect_code(const char* architecture, DType dtype, const Shape& s, bool lhs
   ASSERT_TRUE(codegen::compile(*module, "f", {.target = target}, listener));
   ASSERT_NE(source.find("multiply_stage"), std::string::npos) << architecture << " " << dtype_name(dtype);
   runtime::cuda::Compiler compiler;
-  const auto program =
-      compiler.compile({.name = "product.cu", .source = source, .architecture = architecture, .options = {"--fmad=false"}});
+  const auto program = compiler.compile(
+      {.name = "product.cu", .source = source, .architecture = architecture, .options = {"--fmad=false"}});
   ASSERT_TRUE(program) << program.error().text();
   EXPECT_TRUE(program->log.advisories.empty()) << program->log_text;
   for (const auto& kernel : program->log.kernels) EXPECT_FALSE(kernel.spills()) << program->log_text;
@@ -172,9 +176,10 @@ TEST_P(MmaNumbers, RaggedUnalignedAndBatched) {
   if (gpu() == nullptr || !testing_support::cuda_target(false).has_mma()) GTEST_SKIP() << "there is no such GPU here";
   const auto [dtype, lhs, rhs] = GetParam();
   // Lines of multiples of 16, 8, 4 and 2 bytes; less than a tile, a tile, several; less than a step of depth, and many.
-  const Shape shapes[] = {{128, 128, 64, 1},   {512, 512, 512, 1}, {1000, 776, 328, 1}, {136, 264, 72, 3}, {68, 132, 44, 2},
-                          {130, 70, 98, 1},    {129, 131, 67, 3},  {1, 64, 64, 1},      {7, 5, 3, 1},      {1, 1, 1, 1},
-                          {1001, 1003, 257, 1}, {16, 4095, 96, 1},  {33, 65, 20001, 1}};
+  const Shape shapes[] = {{128, 128, 64, 1}, {512, 512, 512, 1}, {1000, 776, 328, 1},  {136, 264, 72, 3},
+                          {68, 132, 44, 2},  {130, 70, 98, 1},   {129, 131, 67, 3},    {1, 64, 64, 1},
+                          {7, 5, 3, 1},      {1, 1, 1, 1},       {1001, 1003, 257, 1}, {16, 4095, 96, 1},
+                          {33, 65, 20001, 1}};
   for (const Shape& shape : shapes) {
     expect_product(dtype, shape, lhs, rhs, shape.rows % 2 == 0, mma_schedules(dtype, shape, lhs, rhs).front(), false);
     if (HasFailure()) return;
@@ -194,13 +199,14 @@ TEST_P(MmaNumbers, EverySchedule) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    TypesAndLayouts, MmaNumbers,
-    ::testing::Combine(::testing::Values(DType::bf16, DType::f16, DType::f32), ::testing::Bool(), ::testing::Bool()),
-    [](const auto& info) {
-      const std::string type(dtype_name(std::get<0>(info.param)));
-      return type + "_" + (std::get<1>(info.param) ? "N" : "T") + (std::get<2>(info.param) ? "T" : "N");
-    });
+INSTANTIATE_TEST_SUITE_P(TypesAndLayouts, MmaNumbers,
+                         ::testing::Combine(::testing::Values(DType::bf16, DType::f16, DType::f32), ::testing::Bool(),
+                                            ::testing::Bool()),
+                         [](const auto& info) {
+                           const std::string type(dtype_name(std::get<0>(info.param)));
+                           return type + "_" + (std::get<1>(info.param) ? "N" : "T") +
+                                  (std::get<2>(info.param) ? "T" : "N");
+                         });
 
 }  // namespace
 }  // namespace hyperion

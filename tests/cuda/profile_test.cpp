@@ -1,5 +1,5 @@
-// A profile of a real GPU: its kernels, at the times when they ran, beside the ceilings that it has. Prints the table. Skipped
-// without a GPU; runtime/cuda/device_test.cpp plays it on a fake one.
+// A profile of a real GPU: its kernels, at the times when they ran, beside the ceilings that it has. Prints the table.
+// Skipped without a GPU; runtime/cuda/device_test.cpp plays it on a fake one.
 #include <gtest/gtest.h>
 
 #include <algorithm>

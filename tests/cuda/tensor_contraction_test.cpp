@@ -1,5 +1,5 @@
-// Products on the tensor cores: their asynchronous programs under the verifier, sound and with a fault put in; their code
-// through NVRTC; and on a GPU their numbers, in all layouts and ragged sizes, against sums in f64.
+// Products on the tensor cores: their asynchronous programs under the verifier, sound and with a fault put in; their
+// code through NVRTC; and on a GPU their numbers, in all layouts and ragged sizes, against sums in f64.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -46,7 +46,9 @@ struct Fault {
 
 TEST(AsyncProgram, FaultsAreFound) {
   const auto producer = [](AsyncProgram& p) -> std::vector<AsyncStatement>& { return p.roles[0].body; };
-  const auto consumer = [](AsyncProgram& p, std::size_t k = 1) -> std::vector<AsyncStatement>& { return p.roles[k].body; };
+  const auto consumer = [](AsyncProgram& p, std::size_t k = 1) -> std::vector<AsyncStatement>& {
+    return p.roles[k].body;
+  };
   const std::vector<Fault> faults = {
       {"producer does not wait for an empty stage", [&](auto& p) { erase(producer(p), AsyncKind::wait); }},
       {"producer expects nothing", [&](auto& p) { erase(producer(p), AsyncKind::expect); }},
@@ -67,8 +69,10 @@ TEST(AsyncProgram, FaultsAreFound) {
       {"consumer starts in the other phase", [&](auto& p) { p.roles[1].starts_free = true; }},
       {"no fence before products", [&](auto& p) { erase(consumer(p), AsyncKind::fence); }},
       {"products are not committed", [&](auto& p) { erase(consumer(p), AsyncKind::commit); }},
-      {"products are not multiplied out", [&](auto& p) { find(consumer(p), AsyncKind::wait_multiplies, 1)->pending = 1; }},
-      {"a stage is given back while it is read", [&](auto& p) { find(consumer(p), AsyncKind::wait_multiplies)->pending = 2; }},
+      {"products are not multiplied out",
+       [&](auto& p) { find(consumer(p), AsyncKind::wait_multiplies, 1)->pending = 1; }},
+      {"a stage is given back while it is read",
+       [&](auto& p) { find(consumer(p), AsyncKind::wait_multiplies)->pending = 2; }},
       {"the current stage is given back", [&](auto& p) { find(consumer(p), AsyncKind::arrive)->lag = 0; }},
       {"a stage too far back is given back", [&](auto& p) { find(consumer(p), AsyncKind::arrive)->lag = 2; }},
       {"the last stage is not given back", [&](auto& p) { find(consumer(p), AsyncKind::arrive, 1)->lag = 0; }},
@@ -84,14 +88,20 @@ TEST(AsyncProgram, FaultsAreFound) {
       {"registers are over-committed", [&](auto& p) { p.roles[1].registers = 248, p.roles[2].registers = 248; }},
       {"registers are no multiple of eight", [&](auto& p) { p.roles[0].registers = 44; }},
       {"threads do not add up", [&](auto& p) { p.threads = 512; }},
-      {"no turn is taken", [&](auto& p) { erase(consumer(p, 2), AsyncKind::turn_wait); erase(consumer(p, 2), AsyncKind::skip); }, true},
+      {"no turn is taken",
+       [&](auto& p) {
+         erase(consumer(p, 2), AsyncKind::turn_wait);
+         erase(consumer(p, 2), AsyncKind::skip);
+       },
+       true},
       {"a turn is not passed on", [&](auto& p) { erase(consumer(p), AsyncKind::turn_pass); }, true},
       {"the other's stages are not skipped", [&](auto& p) { erase(consumer(p, 2), AsyncKind::skip); }, true},
       {"both take every tile", [&](auto& p) { p.roles[2].first_tile = 0; }, true},
   };
   const TensorProblem p = problem(DType::bf16, 4096, 4096, 4096, true, true);
   const AsyncProgram together = tensor_program(p, {.rows = 128, .columns = 256, .stages = 4, .cluster = 2});
-  const AsyncProgram turns = tensor_program(p, {.rows = 128, .columns = 128, .stages = 4, .cluster = 2, .takes_turns = true});
+  const AsyncProgram turns =
+      tensor_program(p, {.rows = 128, .columns = 128, .stages = 4, .cluster = 2, .takes_turns = true});
   for (const Fault& fault : faults) {
     AsyncProgram program = fault.only_turns ? turns : together;
     fault.put(program);
@@ -114,7 +124,8 @@ TEST(TensorContraction, CompilesWithoutSpillsOrAdvisories) {
     codegen::StageListener listener{.wants_code = false};
     listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
     ASSERT_TRUE(codegen::compile(*module, "f", {.target = target, .schedules = &pinned}, listener));
-    const auto program = compiler.compile({.name = "product.cu", .source = source, .architecture = "sm_90a", .options = {"--fmad=false"}});
+    const auto program = compiler.compile(
+        {.name = "product.cu", .source = source, .architecture = "sm_90a", .options = {"--fmad=false"}});
     ASSERT_TRUE(program) << program.error().text();
     EXPECT_TRUE(program->log.advisories.empty()) << schedule.text() << "\n" << program->log_text;
     for (const auto& kernel : program->log.kernels) EXPECT_FALSE(kernel.spills()) << schedule.text();
@@ -123,10 +134,21 @@ TEST(TensorContraction, CompilesWithoutSpillsOrAdvisories) {
 
 TEST(TensorContraction, AllLayoutsAndRaggedSizes) {
   if (gpu() == nullptr) GTEST_SKIP() << "there is no GPU here";
-  const Shape shapes[] = {{128, 256, 64, 1}, {8, 8, 8, 1}, {1, 64, 64, 1},     {136, 264, 72, 1}, {512, 512, 512, 1}, {1000, 776, 328, 1},
-                          {64, 72, 1032, 1}, {24, 40, 16, 3}, {200, 136, 88, 5}, {4096, 16, 128, 1}, {16, 4096, 96, 1},  {7, 24, 40, 1},
+  const Shape shapes[] = {{128, 256, 64, 1},
+                          {8, 8, 8, 1},
+                          {1, 64, 64, 1},
+                          {136, 264, 72, 1},
+                          {512, 512, 512, 1},
+                          {1000, 776, 328, 1},
+                          {64, 72, 1032, 1},
+                          {24, 40, 16, 3},
+                          {200, 136, 88, 5},
+                          {4096, 16, 128, 1},
+                          {16, 4096, 96, 1},
+                          {7, 24, 40, 1},
                           // Not for TMA.
-                          {129, 131, 67, 3}, {516, 132, 260, 1}};
+                          {129, 131, 67, 3},
+                          {516, 132, 260, 1}};
   for (const Shape& shape : shapes) {
     for (const bool lhs : {true, false}) {
       for (const bool rhs : {true, false}) {
@@ -144,7 +166,9 @@ TEST(TensorContraction, EverySchedule) {
   for (const bool lhs : {true, false}) {
     for (const bool rhs : {true, false}) {
       const Shape shape{1160, 1032, 520, 1};
-      for (const TensorSchedule& schedule : tensor_schedules(problem(DType::bf16, shape.rows, shape.columns, shape.depth, lhs, rhs), testing_support::cuda_target(false))) {
+      for (const TensorSchedule& schedule :
+           tensor_schedules(problem(DType::bf16, shape.rows, shape.columns, shape.depth, lhs, rhs),
+                            testing_support::cuda_target(false))) {
         expect_product(DType::bf16, shape, lhs, rhs, true, schedule);
         if (HasFailure()) return;
       }

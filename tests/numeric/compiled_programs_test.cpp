@@ -1,5 +1,5 @@
-// Random programs, compiled with and without fusion, and with values computed again: every result is the interpreter's, bit for bit (all NaNs are one).
-// HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
+// Random programs, compiled with and without fusion, and with values computed again: every result is the interpreter's,
+// bit for bit (all NaNs are one). HYPERION_RANDOM_PROGRAMS sets how many (1,000 unless told).
 #include <gtest/gtest.h>
 
 #include "codegen/driver/run.hpp"
@@ -35,7 +35,11 @@ void expect_same_bits(int seed, const passes::FuseOptions& fusion) {
   ASSERT_EQ(actual->size(), expected.size());
   for (std::size_t k = 0; k < expected.size(); ++k) {
     EXPECT_EQ(testing_support::difference(expected[k], (*actual)[k]), "")
-        << "seed " << seed << (!fusion.enabled ? ", unfused" : fusion.recompute_bytes > 0 ? ", fused" : ", computing again") << ", result " << k << "\n"
+        << "seed " << seed
+        << (!fusion.enabled              ? ", unfused"
+            : fusion.recompute_bytes > 0 ? ", fused"
+                                         : ", computing again")
+        << ", result " << k << "\n"
         << ir::print(module);
   }
 }
