@@ -1,5 +1,5 @@
-// prelude_launch.hpp: how kernels of a plan follow one another, and how blocks of a kernel meet. Behind prelude.hpp in every
-// generated file.
+// prelude_launch.hpp: how kernels of a plan follow one another, and how blocks of a kernel meet. Behind prelude.hpp in
+// every generated file.
 #pragma once
 
 #include <string_view>
