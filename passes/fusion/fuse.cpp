@@ -205,7 +205,7 @@ Result<std::vector<std::string>> functions_to_fuse(const ir::Module& module, con
 Changed fuse(ir::Module& module, const std::string& name, const FuseOptions& options) {
   const Function& function = *module.find(name);
   GroupContents contents(function, find_groups(function, options));
-  recompute_cheap_values(function, options, contents);
+  if (options.enabled) recompute_cheap_values(function, options, contents);
   std::unique_ptr<Function> called = Outliner(module, function, contents).run();
   module.erase(name);
   module.add(std::move(called));
