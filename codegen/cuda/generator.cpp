@@ -10,6 +10,7 @@
 #include "codegen/cuda/prelude.hpp"
 #include "codegen/cuda/prelude_async.hpp"
 #include "codegen/cuda/prelude_contraction.hpp"
+#include "codegen/cuda/prelude_copies.hpp"
 #include "codegen/cuda/prelude_dense.hpp"
 #include "codegen/cuda/prelude_launch.hpp"
 #include "codegen/cuda/prelude_mma.hpp"
@@ -118,6 +119,7 @@ class CudaGenerator final : public CodeGenerator {
       using Uses = CudaKernelText::Uses;
       std::string out(kCudaPrelude);
       out += kCudaLaunchPrelude;
+      if (uses(Uses::contractions) || uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaCopiesPrelude;
       if (uses(Uses::contractions)) out += kCudaContractionPrelude, out += kCudaDensePrelude;
       if (uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaRingPrelude;
       if (uses(Uses::wgmma)) out += kCudaAsyncPrelude;

@@ -25,13 +25,6 @@ struct Cursor {
   // Of the stage `lag` behind.
   unsigned behind(unsigned lag) const { return (stage + kStages - lag) % kStages; }
 };
-
-// Addresses in shared memory have 32 bits. Taken once, through assembly: the compiler would carry 64.
-inline unsigned shared_address(const void* pointer) {
-  unsigned address;
-  asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));
-  return address;
-}
 )prelude";
 
 inline constexpr std::string_view kCudaAsyncPrelude = R"prelude(

@@ -10,34 +10,6 @@ namespace hyperion::codegen {
 inline constexpr std::string_view kCudaDensePrelude = R"prelude(
 // ---- dense products on FMA units -------------------------------------------------------------------------------
 
-#if __CUDA_ARCH__ >= 800
-constexpr bool kHasAsyncCopies = true;
-// Brings N bytes into shared memory by itself; those from `bytes` on are zero, and not read.
-template <int N>
-void copy_async(unsigned to, const void* from, int bytes) {
-  if constexpr (N == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
-  else asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(N), "r"(bytes) : "memory");
-}
-inline void end_of_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int kUnderWay>
-void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kUnderWay) : "memory");
-}
-#else
-constexpr bool kHasAsyncCopies = false;
-template <int N>
-void copy_async(unsigned, const void*, int) {}
-inline void end_of_copies() {}
-template <int kUnderWay>
-void wait_for_copies() {}
-#endif
-
-inline unsigned address_of_shared(const void* pointer) {
-  unsigned address;
-  asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(address) : "l"(pointer));
-  return address;
-}
-
 template <class A, class B>
 constexpr bool is_same = false;
 template <class A>
@@ -93,7 +65,7 @@ struct Feed {
   template <bool kAll>
   void bring(Sum* stage, int count) {
     unsigned to = 0;
-    if constexpr (kIsAsync) to = address_of_shared(stage + place);
+    if constexpr (kIsAsync) to = shared_address(stage + place);
     HYP_EACH(i, kEach) {
       const bool is_there = kAll || (k + deeper(i) < count && exists[i] > 0);
       const T* const source = from + (aside(i) * Factor::kFreeStride + deeper(i) * Factor::kDepthStride);
@@ -154,14 +126,14 @@ void contract_dense(const Lhs& lhs_factor, const Rhs& rhs_factor, int first_row,
       start(step);
       finish_start(step);
     }
-    end_of_copies();
+    copies_commit();
   }
   for (int step = 0; step < steps; ++step) {
-    wait_for_copies<kAhead - 1>();
+    copies_wait<kAhead - 1>();
     __syncthreads();  // this step's factors are there, and those of the one before are no longer needed
     const int coming = step + kAhead;
     if (coming < steps) start(coming);
-    end_of_copies();
+    copies_commit();
     const int stage = step % kStages, count = end - begin - step * Tile::kDepth;
     if (count >= Tile::kDepth) {
 #pragma unroll 8
@@ -172,7 +144,7 @@ void contract_dense(const Lhs& lhs_factor, const Rhs& rhs_factor, int first_row,
     }
     if (coming < steps) finish_start(coming);
   }
-  wait_for_copies<0>();
+  copies_wait<0>();
   finish_tile<Tile, kParts>(sums, memory.partials, first_row, first_column, finish);
 }
 )prelude";

@@ -7,23 +7,8 @@
 namespace hyperion::codegen {
 
 inline constexpr std::string_view kCudaMmaInstructions = R"prelude(
-// ---- copies by cp.async and products by mma.sync (sm_80 and later) ---------------------------------------------
+// ---- products by mma.sync (sm_80 and later) --------------------------------------------------------------------
 
-// `bytes` of kWidth, and zeros behind them. Copies of less than 16 bytes go through the first-level cache: they have no
-// other form.
-template <int kWidth>
-void copy_async(unsigned to, const unsigned char* from, int bytes) {
-  if constexpr (kWidth == 16) {
-    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
-  } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %3, %2;" ::"r"(to), "l"(from), "r"(bytes), "n"(kWidth) : "memory");
-  }
-}
-inline void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int kPending>
-void copies_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-}
 inline void write_chunk(unsigned to, const unsigned (&words)[4]) {
   asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
                ::"r"(to), "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3]) : "memory");

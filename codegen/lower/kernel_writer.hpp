@@ -24,6 +24,9 @@
 
 namespace hyperion::codegen {
 
+// What a reduction starts from, as a constant of `type`, whose elements are of its dtype.
+ir::Value identity_of(ir::Builder& builder, const ir::Term& reduce, Type type);
+
 class KernelWriter {
  public:
   // `buffers[k]` is what access number k reads.

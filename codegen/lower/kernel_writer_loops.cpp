@@ -30,15 +30,11 @@ std::vector<Value> KernelWriter::nest(std::span<const TermId> extents, VariableI
   return state;
 }
 
-namespace {
-
 Value identity_of(ir::Builder& builder, const Term& reduce, Type type) {
   const std::uint64_t bits = ir::identity_bits(reduce.monoid, reduce.dtype);
   return builder.constant(
       Literal::splat(type, std::span(reinterpret_cast<const std::byte*>(&bits), byte_size(reduce.dtype))));
 }
-
-}  // namespace
 
 Value KernelWriter::emit_reduce(const Term& term) {
   if (term.order == ir::Order::lanes) {

@@ -132,7 +132,7 @@ class ColumnWriter {
     const Term reduce = pool_[reduction];
     const std::int64_t rows = row_count(pool_, reduce), step = tiles_.rows(), whole = rows - rows % step;
     const std::string_view combine = ir::combine_op(reduce.monoid).name;
-    Value total = writer_.splat(b_.constant(identity(reduce)));
+    Value total = writer_.splat(identity_of(b_, reduce, Type::scalar(reduce.dtype)));
     if (whole > 0) {
       const VariableId first = pool_.variable(Dim(whole - step + 1));
       const Value at =
@@ -159,12 +159,6 @@ class ColumnWriter {
     for (std::uint32_t k = 0; k < reduce.variable_count; ++k)
       replacement[VariableId{reduce.variable.index + k}] = indices[k];
     return writer_.splat(writer_.element(rename(pool_, reduce.body(), replacement)));
-  }
-
-  static LiteralPtr identity(const Term& reduce) {
-    const std::uint64_t bits = ir::identity_bits(reduce.monoid, reduce.dtype);
-    return Literal::splat(Type::scalar(reduce.dtype),
-                          std::span(reinterpret_cast<const std::byte*>(&bits), byte_size(reduce.dtype)));
   }
 
   KernelWriter& writer_;
