@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/status.hpp"
 #include "tests/benchmark/cuda/noise.hpp"
 
@@ -44,6 +45,13 @@ struct Expected {
 // Element `index` (row-major) of result `output`; nothing where checking it would cost too much.
 using Reference = std::function<std::optional<Expected>(int output, std::int64_t index)>;
 
+// How a program is compiled, where that is not as always.
+struct Compilation {
+  bool fast = false;                                  // by the policy that allows tf32
+  std::optional<codegen::TensorSchedule> schedule;    // of its one product on tensor cores
+  std::function<void(std::string& source)> edit;      // changes the CUDA source before it is compiled
+};
+
 struct Case {
   std::string suite;
   std::string name;
@@ -54,8 +62,10 @@ struct Case {
   Clock clock = Clock::device;
   std::vector<Input> inputs;
   GpuProgram program;
-  bool fast = false;  // the policy that allows tf32
+  Compilation how;
   Reference reference;
+  bool has_peers = true;    // peers.py knows the same
+  bool keeps_moving = false;  // results never lie where those of the last calls did, so no graph of the plan serves again
   // Instead of a program: any other work; for Clock::once, something that takes its own time in seconds.
   std::function<StatusOr<std::unique_ptr<GpuRun>>(Gpu&)> make;
   std::function<StatusOr<double>(Gpu&)> sample;
@@ -84,6 +94,7 @@ std::vector<Case> gemm_cases(Scale scale);     // products in all layouts
 std::vector<Case> convolution_cases(Scale scale);
 std::vector<Case> training_cases(Scale scale);  // cross entropy, AdamW, embeddings
 std::vector<Case> latency_cases(Scale scale);   // compiling and launching, a small training step
+std::vector<Case> lesson_cases(Scale scale);    // what the chapters on the GPU measure, without peers
 std::vector<Case> all_cases(Scale scale = {});
 
 }  // namespace hyperion::benchmark

@@ -33,7 +33,7 @@ Case product(const Number& number, const std::string& layout, Product p) {
          .dtype = number.name,
          .unit = "TFLOP/s",
          .work = 2.0 * static_cast<double>(p.m * p.n) * static_cast<double>(p.k)};
-  c.fast = number.fast;
+  c.how.fast = number.fast;
   c.inputs = {{lhs_transposed ? Shape{p.k, p.m} : Shape{p.m, p.k}, number.dtype},
               {rhs_transposed ? Shape{p.n, p.k} : Shape{p.k, p.n}, number.dtype}};
   c.program = [=](const std::vector<Tensor>& t) {

@@ -50,7 +50,7 @@ Case compilation(const std::string& shape, std::vector<Input> inputs, GpuProgram
     static double factor = 0.5;
     HYP_TRY(const auto arguments, gpu.make(inputs));
     const double start = now();
-    HYP_TRY(runtime::Module module, compile_for(gpu.target(), program(factor += 0x1p-20), inputs, false));
+    HYP_TRY(runtime::Module module, compile_for(gpu.target(), program(factor += 0x1p-20), inputs));
     HYP_TRY(const auto executor, gpu.load(std::move(module)));
     std::vector<runtime::BufferView> outputs;
     HYP_TRY_VOID(executor->execute_now(runtime::FunctionId{0}, arguments, outputs));

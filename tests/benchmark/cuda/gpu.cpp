@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cmath>
 
+#include "codegen/cuda/schedule_table.hpp"
 #include "codegen/driver/target_of.hpp"
 #include "frontend/hyperion.hpp"
 #include "ir/literal.hpp"
 #include "ir/support/format.hpp"
+#include "runtime/cuda/compiler.hpp"
 #include "runtime/cuda/device.hpp"
+#include "runtime/cuda/object.hpp"
 
 namespace hyperion::benchmark {
 namespace {
@@ -32,10 +35,48 @@ StatusOr<runtime::BufferView> allocate(const runtime::Device& device, const Inpu
   return runtime::BufferView::allocate(device, std::move(desc));
 }
 
+// Has the function's one product on tensor cores use this schedule.
+StatusOr<> pin_product(const ir::Module& module, const std::string& function, codegen::DriverOptions options,
+                       const codegen::TensorSchedule& schedule, codegen::ScheduleTable& schedules) {
+  codegen::ScheduleTable listening;
+  options.schedules = &listening;
+  const std::unique_ptr<ir::Module> copy = module.clone();
+  HYP_TRY_VOID(codegen::compile(*copy, function, options, {.wants_code = false}));
+  if (listening.asked().size() != 1) {
+    return error_status(Code::failed_precondition, "a schedule is given to what is not one product on tensor cores");
+  }
+  schedules.pin(listening.asked()[0].problem, schedule);
+  return {};
+}
+
+// As compile() does, but with other source. REQUIRES: kernels keep their names and parameters.
+StatusOr<runtime::Module> compile_edited(ir::Module& module, const std::string& function,
+                                         const codegen::DriverOptions& options,
+                                         const std::function<void(std::string&)>& edit) {
+  std::string source;
+  codegen::StageListener listener;
+  listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
+  HYP_TRY(runtime::Module compiled, codegen::compile(module, function, options, listener));
+  const std::string before = source;
+  edit(source);
+  if (source == before) return error_status(Code::failed_precondition, "the source has no place to be changed");
+  runtime::cuda::Compiler compiler;
+  for (runtime::Bytes& bytes : compiled.objects) {
+    HYP_TRY(runtime::cuda::DeviceObject object, runtime::cuda::DeviceObject::parse(bytes));
+    HYP_TRY(runtime::cuda::Program program, compiler.compile({.name = "edited.cu",
+                                                              .source = source,
+                                                              .architecture = object.architecture,
+                                                              .options = {"--fmad=false"}}));
+    object.cubin = std::move(program.cubin);
+    bytes = object.serialize();
+  }
+  return compiled;
+}
+
 }  // namespace
 
 StatusOr<runtime::Module> compile_for(const codegen::CudaTarget& target, const GpuProgram& program,
-                                      const std::vector<Input>& inputs, bool fast) {
+                                      const std::vector<Input>& inputs, const Compilation& how) {
   try {
     std::vector<Tensor> arguments;
     for (const Input& input : inputs) arguments.push_back(zeros(input.shape, input.dtype));
@@ -43,8 +84,15 @@ StatusOr<runtime::Module> compile_for(const codegen::CudaTarget& target, const G
     if (!traced.captures.empty()) {
       return error_status(Code::failed_precondition, "the program uses data besides its arguments");
     }
+    codegen::DriverOptions options{.target = target, .fast = how.fast};
+    codegen::ScheduleTable schedules;
+    if (how.schedule) {
+      HYP_TRY_VOID(pin_product(*traced.module, traced.function->name, options, *how.schedule, schedules));
+      options.schedules = &schedules;
+    }
     const std::unique_ptr<ir::Module> copy = traced.module->clone();
-    return codegen::compile(*copy, traced.function->name, {.target = target, .fast = fast});
+    if (how.edit) return compile_edited(*copy, traced.function->name, options, how.edit);
+    return codegen::compile(*copy, traced.function->name, options);
   } catch (const Error& error) {
     return error_status(error.code(), error.what());
   }
@@ -83,7 +131,7 @@ StatusOr<Gpu::Filler*> Gpu::filler(const Input& input) {
   const GpuProgram program = [&](const std::vector<Tensor>& t) {
     return std::vector<Tensor>{noise_program(input, t[0], kFillElements)};
   };
-  HYP_TRY(runtime::Module module, compile_for(target_, program, {{{1}, DType::u32}}, false));
+  HYP_TRY(runtime::Module module, compile_for(target_, program, {{{1}, DType::u32}}));
   HYP_TRY(auto executor, load(std::move(module)));
   fillers_.push_back(std::make_shared<Filler>(Filler{input, std::move(executor)}));
   return fillers_.back().get();
@@ -170,10 +218,10 @@ StatusOr<double> Gpu::wall_seconds(GpuRun& run, int count) {
 // ---- a case
 
 StatusOr<std::unique_ptr<LoadedCase>> LoadedCase::create(Gpu& gpu, const Case& c) {
-  HYP_TRY(runtime::Module module, compile_for(gpu.target(), c.program, c.inputs, c.fast));
+  HYP_TRY(runtime::Module module, compile_for(gpu.target(), c.program, c.inputs, c.how));
   HYP_TRY(auto executor, gpu.load(std::move(module)));
   HYP_TRY(auto arguments, gpu.make(c.inputs));
-  std::unique_ptr<LoadedCase> loaded(new LoadedCase(gpu, std::move(executor), std::move(arguments)));
+  std::unique_ptr<LoadedCase> loaded(new LoadedCase(gpu, std::move(executor), std::move(arguments), c.keeps_moving));
   HYP_TRY_VOID(loaded->start());
   HYP_TRY_VOID(gpu.wait());
   HYP_TRY_VOID(loaded->check(c));
@@ -183,6 +231,7 @@ StatusOr<std::unique_ptr<LoadedCase>> LoadedCase::create(Gpu& gpu, const Case& c
 }
 
 StatusOr<> LoadedCase::start() {
+  if (!earlier_.empty()) std::swap(outputs_, earlier_[next_++ % earlier_.size()]);
   outputs_.clear();  // so that the results land where they did before, and the plan's graph serves again
   return executor_->execute_now(kOnlyFunction, arguments_, outputs_);
 }

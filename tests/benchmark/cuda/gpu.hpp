@@ -18,7 +18,7 @@ namespace hyperion::benchmark {
 
 // A program as code for a GPU; none is needed for that.
 StatusOr<runtime::Module> compile_for(const codegen::CudaTarget& target, const GpuProgram& program,
-                                      const std::vector<Input>& inputs, bool fast);
+                                      const std::vector<Input>& inputs, const Compilation& how = {});
 
 class Gpu {
  public:
@@ -65,12 +65,20 @@ class LoadedCase final : public GpuRun {
   StatusOr<> check(const Case& c);
 
  private:
-  LoadedCase(Gpu& gpu, std::unique_ptr<runtime::Executor> executor, std::vector<runtime::BufferView> arguments)
-      : gpu_(gpu), executor_(std::move(executor)), arguments_(std::move(arguments)) {}
+  LoadedCase(Gpu& gpu, std::unique_ptr<runtime::Executor> executor, std::vector<runtime::BufferView> arguments,
+             bool keeps_moving)
+      : gpu_(gpu),
+        executor_(std::move(executor)),
+        arguments_(std::move(arguments)),
+        earlier_(keeps_moving ? kEarlierCalls : 0) {}
+
+  static constexpr std::size_t kEarlierCalls = 64;  // many more than a queue keeps graphs
 
   Gpu& gpu_;
   std::unique_ptr<runtime::Executor> executor_;
   std::vector<runtime::BufferView> arguments_, outputs_;
+  std::vector<std::vector<runtime::BufferView>> earlier_;  // results that hold their places, if any should
+  std::size_t next_ = 0;
 };
 
 }  // namespace hyperion::benchmark

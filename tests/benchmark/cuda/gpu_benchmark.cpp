@@ -74,7 +74,9 @@ std::unique_ptr<ProcessContestant> start_peers(const GpuOptions& options, std::s
 }  // namespace
 
 int list_gpu_cases() {
-  for (const Case& c : all_cases()) std::printf("%s\t%s\n", c.key().c_str(), std::string(clock_name(c.clock)).c_str());
+  for (const Case& c : all_cases()) {
+    if (c.has_peers) std::printf("%s\t%s\n", c.key().c_str(), std::string(clock_name(c.clock)).c_str());
+  }
   return 0;
 }
 
@@ -124,7 +126,7 @@ int run_gpu_benchmark(const GpuOptions& options) {
       static_cast<void>(write_all());  // what was measured is kept, whatever ends this process
       std::printf("\n%s%.0f s, %zu of %zu\n", gpu_row_heading(c.suite).c_str(), elapsed(), rows.size(), cases.size());
     }
-    rows.push_back(race_on_gpu(c, options.device, ours, peers.get(), why_no_peers));
+    rows.push_back(race_on_gpu(c, options.device, ours, c.has_peers ? peers.get() : nullptr, c.has_peers ? why_no_peers : ""));
     std::printf("%s\n", gpu_row_text(rows.back(), rows).c_str());
     std::fflush(stdout);
   }

@@ -75,6 +75,7 @@ class Peers {
   }
   void finish(const Case& c, Row& row) {
     if (contestant_ != nullptr) contestant_->release();
+    if (!c.has_peers) return;
     if (!is_running()) {
       row.peer = "peer absent" + (why_none_.empty() ? "" : ": " + shortened(why_none_));
       return;

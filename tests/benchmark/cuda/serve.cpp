@@ -126,7 +126,7 @@ int compile_cases(const std::string& architecture, const std::string& filter) {
     std::ranges::replace(title, '\t', ' ');
     if (!c.program || !title.contains(filter)) continue;
     const auto start = std::chrono::steady_clock::now();
-    const StatusOr<runtime::Module> module = compile_for(*target, c.program, c.inputs, c.fast);
+    const StatusOr<runtime::Module> module = compile_for(*target, c.program, c.inputs, c.how);
     const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     failures += module ? 0 : 1;
     std::printf("%-72s %8.1f ms  %s\n", title.c_str(), ms, module ? "" : module.error().text().c_str());
