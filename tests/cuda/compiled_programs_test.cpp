@@ -13,7 +13,7 @@ namespace {
 
 using testing_support::gpu;
 
-constexpr int kShards = 4;
+constexpr int kShards = 12;
 
 class CudaPrograms : public ::testing::TestWithParam<int> {};
 

@@ -186,10 +186,11 @@ TEST_P(MmaNumbers, RaggedUnalignedAndBatched) {
   }
 }
 
-TEST_P(MmaNumbers, EverySchedule) {
+class MmaSchedules : public MmaNumbers {};
+
+TEST_P(MmaSchedules, AllGiveTheProduct) {
   if (gpu() == nullptr || !testing_support::cuda_target(false).has_mma()) GTEST_SKIP() << "there is no such GPU here";
   const auto [dtype, lhs, rhs] = GetParam();
-  if (dtype == DType::f16) GTEST_SKIP() << "as bf16";
   // Copied, fetched; some of the last in parts of depth.
   for (const Shape& shape : {Shape{520, 776, 328, 1}, Shape{261, 259, 1027, 1}}) {
     for (const TensorSchedule& schedule : mma_schedules(dtype, shape, lhs, rhs)) {
@@ -199,14 +200,20 @@ TEST_P(MmaNumbers, EverySchedule) {
   }
 }
 
+std::string layout_name(const ::testing::TestParamInfo<LayoutOfType>& info) {
+  const auto [dtype, lhs, rhs] = info.param;
+  return std::string(dtype_name(dtype)) + "_" + (lhs ? "N" : "T") + (rhs ? "T" : "N");
+}
+
 INSTANTIATE_TEST_SUITE_P(TypesAndLayouts, MmaNumbers,
                          ::testing::Combine(::testing::Values(DType::bf16, DType::f16, DType::f32), ::testing::Bool(),
                                             ::testing::Bool()),
-                         [](const auto& info) {
-                           const std::string type(dtype_name(std::get<0>(info.param)));
-                           return type + "_" + (std::get<1>(info.param) ? "N" : "T") +
-                                  (std::get<2>(info.param) ? "T" : "N");
-                         });
+                         layout_name);
+// f16 is cut into tiles as bf16 is.
+INSTANTIATE_TEST_SUITE_P(TypesAndLayouts, MmaSchedules,
+                         ::testing::Combine(::testing::Values(DType::bf16, DType::f32), ::testing::Bool(),
+                                            ::testing::Bool()),
+                         layout_name);
 
 }  // namespace
 }  // namespace hyperion
