@@ -97,12 +97,17 @@ Value Builder::concatenate(std::span<const Value> parts, int axis) {
   return apply("concatenate", parts, {{"axis", std::int64_t{axis}}});
 }
 
-Value Builder::reduce(Value x, Monoid monoid, Integers axes, Order order) {
+std::string_view reduction_order(const Integers& axes, int rank) {
+  return std::ranges::find(axes, rank - 1) != axes.end() ? "lanes" : "ascending";
+}
+
+Value Builder::reduce(Value x, Monoid monoid, Integers axes) {
   if (axes.empty()) return x;
+  const std::string_view order = reduction_order(axes, x.rank());
   return apply("reduce", {x},
                {{"kind", std::string(monoid_name(monoid))},
                 {"axes", std::move(axes)},
-                {"order", std::string(order == Order::lanes ? "lanes" : "ascending")}});
+                {"order", std::string(order)}});
 }
 
 Value Builder::select(Value predicate, Value on_true, Value on_false) {

@@ -30,6 +30,10 @@ struct Value {
   Dim dim(int axis) const { return type().dim(axis); }
 };
 
+// The order of a reduction that nobody chose: by vector lanes where it walks along the last axis, else ascending
+// (docs/decisions/0007-lanes-and-one-fma-chain.md).
+std::string_view reduction_order(const Integers& axes, int rank);
+
 class Builder {
  public:
   // Appends to the body of `function`, or inserts before an op.
@@ -74,7 +78,7 @@ class Builder {
   Value cast(Value x, DType dtype);
   Value slice(Value x, Integers starts, Integers limits, Integers strides = {});
   Value concatenate(std::span<const Value> parts, int axis);
-  Value reduce(Value x, Monoid monoid, Integers axes, Order order = Order::ascending);
+  Value reduce(Value x, Monoid monoid, Integers axes);  // in reduction_order()
   Value select(Value predicate, Value on_true, Value on_false);
   Value compare(Value lhs, Value rhs, std::string_view direction);  // "eq" "ne" "lt" "le" "gt" "ge"
   // Sums `x` down to `type`: the transpose of broadcasting.

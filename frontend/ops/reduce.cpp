@@ -29,11 +29,10 @@ Tensor reduced(std::string_view name, const char* kind, const Operand& operand, 
   const Location where = operand.location();
   const ir::Integers reduced_axes = frontend::normalize_axes(name, axes, x.rank(), where);
   if (reduced_axes.empty()) return x;
-  const ir::Order order = ir::ops::reduction_order(reduced_axes, x.rank());
   ir::Attributes attributes;
   attributes.set("axes", reduced_axes);
   attributes.set("kind", std::string(kind));
-  attributes.set("order", std::string(order == ir::Order::lanes ? "lanes" : "ascending"));
+  attributes.set("order", std::string(ir::reduction_order(reduced_axes, x.rank())));
   return finish(frontend::apply(op, {x.ref()}, std::move(attributes), where), x, reduced_axes, keep_dims, where);
 }
 

@@ -33,7 +33,7 @@ Value carried(Value x) { return x.builder->cast(x, accumulation_dtype(x.dtype())
 Value rounded(Value x, DType dtype) { return x.builder->cast(x, dtype); }
 
 Value sum_over(Value x, const Integers& axes) {
-  return x.builder->reduce(x, Monoid::sum, axes, reduction_order(axes, x.rank()));
+  return x.builder->reduce(x, Monoid::sum, axes);
 }
 
 Value mean_over(Value x, const Integers& axes) {
@@ -43,7 +43,7 @@ Value mean_over(Value x, const Integers& axes) {
 
 Value shift_over(Value x, const Integers& axes) {
   Builder& b = *x.builder;
-  const Value top = unary("stop_gradient", b.reduce(x, Monoid::maximum, axes, reduction_order(axes, x.rank())));
+  const Value top = unary("stop_gradient", b.reduce(x, Monoid::maximum, axes));
   const Value zero = b.zeros(top.type());
   return b.select(unary("is_finite", top), top, zero);
 }

@@ -1,7 +1,7 @@
 // composite.hpp: what composites are written with. A composite is its decomposition (OpDefinition::decompose).
 //
 // Composites of 16- and 8-bit floats compute in f32 and round once at the end, like PyTorch's kernels: they start with
-// carried() and end with rounded(). Reductions choose their order by reduction_order().
+// carried() and end with rounded().
 #pragma once
 
 #include "ir/ops/shapes.hpp"

@@ -124,8 +124,4 @@ Value spread(Value reduced, Type like, const Integers& axes) {
   return broadcast_into(reduced, like, other_axes(axes, like.rank()));
 }
 
-Order reduction_order(const Integers& axes, int rank) {
-  return contains(axes, rank - 1) ? Order::lanes : Order::ascending;
-}
-
 }  // namespace hyperion::ir::ops

@@ -53,7 +53,4 @@ Value integer_like(Value x, std::int64_t value);
 // `reduced` back over the axes that a reduction of a tensor of type `like` removed.
 Value spread(Value reduced, Type like, const Integers& axes);
 
-// The order in which a composite reduces `axes`: vector lanes when it walks along the last axis, else ascending.
-Order reduction_order(const Integers& axes, int rank);
-
 }  // namespace hyperion::ir::ops

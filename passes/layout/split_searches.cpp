@@ -17,7 +17,7 @@ void split_search(Rewriter& rewriter, ir::OpId id) {
   ir::Builder b = rewriter.before(id);
   const Value x = b.wrap(op.operands[0]);
   const std::int64_t axis = op.attributes.integer("axis"), last = x.type().rank() - 1;
-  const std::string order = axis == last ? "lanes" : "ascending";
+  const std::string order(ir::reduction_order({axis}, x.rank()));
   const auto reduce = [&](Value value, const std::string& kind) {
     return b.apply("reduce", {value}, {{"axes", ir::Integers{axis}}, {"kind", kind}, {"order", order}});
   };
