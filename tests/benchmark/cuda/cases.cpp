@@ -51,7 +51,7 @@ std::int64_t Scale::operator()(std::int64_t extent) const {
 
 std::vector<Case> all_cases(Scale scale) {
   std::vector<Case> all;
-  for (std::vector<Case> (*cases)(Scale) : {machine_cases, memory_cases, gemm_cases, convolution_cases, training_cases, latency_cases,
+  for (std::vector<Case> (*cases)(Scale) : {machine_cases, memory_cases, row_cases, gemm_cases, convolution_cases, training_cases, latency_cases,
                                         lesson_cases}) {
     std::ranges::move(cases(scale), std::back_inserter(all));
   }

@@ -90,6 +90,7 @@ struct Scale {
 
 std::vector<Case> machine_cases(Scale scale);  // what the GPU's copy reaches: the yardstick of everything below
 std::vector<Case> memory_cases(Scale scale);   // what memory bounds: maps, rows, columns, transposition
+std::vector<Case> row_cases(Scale scale);      // normalisations with their gradients
 std::vector<Case> gemm_cases(Scale scale);     // products in all layouts
 std::vector<Case> convolution_cases(Scale scale);
 std::vector<Case> training_cases(Scale scale);  // cross entropy, AdamW, embeddings

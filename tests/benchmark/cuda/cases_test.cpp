@@ -14,6 +14,10 @@
 #include "tests/support/temp_folder.hpp"
 
 namespace hyperion::benchmark {
+
+// How gtest names a case.
+void PrintTo(const Case& c, std::ostream* out) { *out << c.suite << " " << c.name << " " << c.shape << " " << c.dtype; }
+
 namespace {
 
 Tensor noise_of(const Input& input, int number) {

@@ -109,6 +109,29 @@ MEMORY = {
 }
 
 
+def with_gradient(function, vectors):
+    """Results and gradients, given the gradient of the result."""
+
+    def case(shape, dtype):
+        rows, columns = numbers(shape)
+        x, dy = normal((rows, columns), dtype).requires_grad_(), normal((rows, columns), dtype)
+        inputs = [x] + [normal((columns,), dtype).requires_grad_() for _ in range(vectors)]
+        compiled = torch.compile(function, dynamic=False)
+        yield "PyTorch eager", lambda: torch.autograd.grad(function(*inputs), inputs, dy)
+        yield "torch.compile", lambda: torch.autograd.grad(compiled(*inputs), inputs, dy)
+
+    return case
+
+
+ROWS = {
+    "softmax, with gradient": with_gradient(lambda x: torch.softmax(x, -1), 0),
+    "layer_norm, with gradients": with_gradient(
+        lambda x, w, b: torch.nn.functional.layer_norm(x, (x.shape[-1],), w, b), 2
+    ),
+    "rms_norm, with gradients": with_gradient(lambda x, w: torch.nn.functional.rms_norm(x, (x.shape[-1],), w, 1e-6), 1),
+}
+
+
 def factors(layout, shape, dtype):
     m, n, k = numbers(shape)
     torch.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
@@ -349,6 +372,7 @@ def first_step(mode):
 CASES = {
     ("machine", "copy"): copy,
     **{("memory", name): case for name, case in MEMORY.items()},
+    **{("rows", name): case for name, case in ROWS.items()},
     **{("gemm", layout): gemm(layout) for layout in ("NN", "NT", "TN", "TT")},
     ("gemm", "NT + bias + gelu"): gemm_with_epilogue,
     ("convolution", "conv2d NHWC"): convolution(True),
