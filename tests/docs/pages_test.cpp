@@ -84,8 +84,14 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-std::string output_of(const Page& page, const Command& command) {
+// What the command prints; "> name" at its end makes that a file of the page instead.
+std::string output_of(Page& page, const Command& command) {
   std::vector<std::string> words = words_of(command.text);
+  std::string* file_written = nullptr;
+  if (words.size() > 2 && words[words.size() - 2] == ">") {
+    file_written = &page.files[words.back()];
+    words.resize(words.size() - 2);
+  }
   if (page.files.contains(words[0])) words.insert(words.begin(), "run");
   const auto parsed = tools::parse_command_line(words);
   if (const auto* answer = std::get_if<tools::OptResult>(&parsed)) {
@@ -96,7 +102,9 @@ std::string output_of(const Page& page, const Command& command) {
     config.input_text = file->second;
   }
   const tools::OptResult result = tools::execute(config);
-  return result.output + result.messages;
+  if (file_written == nullptr) return result.output + result.messages;
+  *file_written = result.output;
+  return result.messages;
 }
 
 // Whether `text` is `shown`, where "..." in `shown` is any text: its parts occur one after another,
@@ -134,7 +142,7 @@ TEST(Pages, PrintWhatTheyShow) {
   std::size_t commands = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".md") continue;
-    const Page page = read_page(entry.path().string());
+    Page page = read_page(entry.path().string());
     EXPECT_TRUE(page.mistakes.empty()) << entry.path() << ": " << page.mistakes[0];
     for (const Command& command : page.commands) {
       const std::string output = output_of(page, command);

@@ -80,11 +80,11 @@ class ProductSteps {
   ProductSteps(std::vector<Case>& cases, std::int64_t side) : cases_(cases), side_(side) {}
 
   void add_all() {
-    add("1 a sum a thread, lines across", DType::f32, false,
+    add("step 1: a sum a thread, lines across", DType::f32, false,
         [](const Tensor& x, const Tensor& w) { return sum(x[{All, NewAxis, All}] * w[{NewAxis, All, All}], {-1}); });
-    add("2 a sum a thread, lines along", DType::f32, true,
+    add("step 2: a sum a thread, lines along", DType::f32, true,
         [](const Tensor& x, const Tensor& w) { return sum(x[{All, All, NewAxis}] * w[{NewAxis, All, All}], {1}); });
-    add("3 tiles, 8 x 8 sums a thread", DType::f32, true,
+    add("step 3: tiles, 8 x 8 sums a thread", DType::f32, true,
         [](const Tensor& x, const Tensor& w) { return matmul(x, w); });
     using Schedule = codegen::TensorSchedule;
     constexpr auto kMma = codegen::TensorEngine::mma;
@@ -96,14 +96,14 @@ class ProductSteps {
         "5 mma.sync, 64x64, 5 stages",
         Schedule{
             .engine = kMma, .rows = 64, .columns = 64, .stages = 5, .warp_rows = 32, .warp_columns = 32, .blocks = 3});
-    add_tensor("6 mma.sync, 128x128, 5 stages", Schedule{.engine = kMma, .rows = 128, .columns = 128, .stages = 5});
-    add_tensor("7 wgmma, 128x128, 2 stages", Schedule{.rows = 128, .columns = 128, .stages = 2, .group = 1});
-    add_tensor("8 wgmma, 128x128, 6 stages", Schedule{.rows = 128, .columns = 128, .stages = 6, .group = 1});
-    add_tensor("9 wgmma, 128x256, 4 stages", Schedule{.rows = 128, .columns = 256, .stages = 4, .group = 1});
-    add_tensor("10 ... tiles walked in groups of 8", Schedule{.rows = 128, .columns = 256, .stages = 4, .group = 8});
-    add_tensor("11 ... two blocks share loads",
+    add_tensor("step 6: mma.sync, 128x128, 5 stages", Schedule{.engine = kMma, .rows = 128, .columns = 128, .stages = 5});
+    add_tensor("step 7: wgmma, 128x128, 2 stages", Schedule{.rows = 128, .columns = 128, .stages = 2, .group = 1});
+    add_tensor("step 8: wgmma, 128x128, 6 stages", Schedule{.rows = 128, .columns = 128, .stages = 6, .group = 1});
+    add_tensor("step 9: wgmma, 128x256, 4 stages", Schedule{.rows = 128, .columns = 256, .stages = 4, .group = 1});
+    add_tensor("step 10: ... tiles walked in groups of 8", Schedule{.rows = 128, .columns = 256, .stages = 4, .group = 8});
+    add_tensor("step 11: ... two blocks share loads",
                Schedule{.rows = 128, .columns = 256, .stages = 4, .group = 8, .cluster = 2});
-    add_tensor("12 as chosen", std::nullopt);
+    add_tensor("step 12: as chosen", std::nullopt);
   }
 
  private:
