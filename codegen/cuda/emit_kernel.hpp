@@ -10,6 +10,8 @@
 //   reduce                in the thread, across the warp by shuffles, across warps through shared memory
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,15 @@ namespace hyperion::codegen {
 
 class ScheduleTable;
 
+// A kernel's work as a function of the number of a block, for kernels that do the work of several launches.
+struct CudaPart {
+  std::string name, text;
+  std::vector<std::string> pointer_types;  // of its parameters after that number: "const float*"
+  std::int64_t blocks = 0;
+  int threads = 0;  // of a block
+  std::int64_t shared_bytes = 0;
+};
+
 struct CudaKernelText {
   // Which part of the prelude it needs besides the first.
   enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma };
@@ -34,8 +45,19 @@ struct CudaKernelText {
   Uses uses = Uses::nothing;
   runtime::ArithmeticUnit unit = runtime::ArithmeticUnit::vector;  // that the first entry computes with
   std::vector<runtime::cuda::KernelEntry> entries;                 // in the order of their launches
+  std::optional<CudaPart> part;                                    // of a kernel that is nothing but tiles
   std::int64_t workspace_bytes = 0;  // of an extra buffer behind the kernel's parameters; dead afterwards
 };
+
+// `uses` launches of one part, which lie behind one another.
+struct CudaJoinedPart {
+  const CudaPart* part = nullptr;
+  int uses = 0;
+};
+// One launch that does the work of many: each block asks which part it belongs to. The buffers are those of all uses in
+// their order, in one parameter. REQUIRES: all uses are independent of one another.
+CudaKernelText join_cuda_kernels(const std::string& name, std::span<const CudaJoinedPart> parts,
+                                 const CudaTarget& target);
 
 // REQUIRES: verify() accepts the kernel, and its vectors are multiples of lowered.team; buffers begin where their
 // chunks may: a multiple of 16 bytes. Scalar functions that the kernel calls are added to `scalars`; `schedules`

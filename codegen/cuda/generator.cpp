@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "codegen/cpp/cpp_scalars.hpp"
@@ -58,6 +60,55 @@ class CudaGenerator final : public CodeGenerator {
     return out;
   }
 
+  bool joins_launches() const override { return true; }
+
+  bool may_join(std::span<const std::string> symbols) const override {
+    std::set<std::string> distinct;
+    std::size_t buffers = 0;
+    std::int64_t shared_bytes = 0, blocks = 0;
+    for (const std::string& symbol : symbols) {
+      const Piece* piece = find(symbol);
+      if (piece == nullptr || !piece->kernel.part) return false;
+      const CudaPart& part = *piece->kernel.part;
+      if (part.blocks == 0) return false;
+      if (distinct.insert(symbol).second) shared_bytes += part.shared_bytes;
+      buffers += part.pointer_types.size();
+      blocks += part.blocks;
+    }
+    return distinct.size() <= kMostParts && buffers <= most_buffers() && shared_bytes <= kMostSharedBytes &&
+           blocks <= kMostBlocks;
+  }
+
+  std::string join(std::span<const std::string> symbols) override {
+    std::vector<CudaJoinedPart> parts;
+    CppScalarFunctions scalars;
+    for (const std::string& symbol : symbols) {
+      const Piece& piece = *find(symbol);
+      if (!parts.empty() && parts.back().part == &*piece.kernel.part) {
+        ++parts.back().uses;
+        continue;
+      }
+      parts.push_back({&*piece.kernel.part, 1});
+      scalars.add(piece.scalars);
+    }
+    // The same parts, as often each, are one kernel, whatever buffers they are launched with.
+    std::string key;
+    for (const CudaJoinedPart& joined : parts) key += format("{} {}, ", joined.part->name, joined.uses);
+    std::string& name = joined_[key];
+    if (!name.empty()) return name;
+    name = format("joined_{}_{}", joined_.size(), symbols[0]);
+    Piece& piece = pieces_.emplace_back();
+    piece.kernel = join_cuda_kernels(name, parts, target_);
+    piece.scalars = std::move(scalars);
+    return name;
+  }
+
+  void keep_launched(const std::set<std::string>& symbols) override {
+    std::erase_if(pieces_, [&](const Piece& piece) {
+      return std::ranges::none_of(piece.kernel.entries, [&](const auto& entry) { return symbols.contains(entry.name); });
+    });
+  }
+
   std::string text() const override {
     std::string all;
     for (const Program& program : programs(options_.is_whole ? 1 : processor_count())) all += program.text();
@@ -97,6 +148,20 @@ class CudaGenerator final : public CodeGenerator {
     CudaKernelText kernel;
     CppScalarFunctions scalars;
   };
+
+  // What one kernel may be joined of. More parts take longer to compile than their launches take; the rest are the
+  // architecture's, and those of `int`.
+  static constexpr std::size_t kMostParts = 8;
+  static constexpr std::int64_t kMostSharedBytes = 40 << 10, kMostBlocks = std::int64_t{1} << 30;
+  // A kernel's parameters are 4 KiB, and 32,764 bytes from CUDA 12.1 on.
+  std::size_t most_buffers() const { return target_.driver >= 12010 ? runtime::cuda::kMostListedBuffers : 500; }
+
+  const Piece* find(const std::string& symbol) const {
+    const auto found = std::ranges::find_if(pieces_, [&](const Piece& piece) {
+      return piece.kernel.entries.size() == 1 && piece.kernel.entries[0].name == symbol;
+    });
+    return found == pieces_.end() ? nullptr : &*found;
+  }
 
   struct Program {
     std::vector<const Piece*> pieces;
@@ -158,6 +223,7 @@ class CudaGenerator final : public CodeGenerator {
   ScheduleTable own_schedules_;  // what ships, where nobody brings a table
   ScheduleTable& schedules_;
   std::deque<Piece> pieces_;
+  std::map<std::string, std::string> joined_;  // kernels of several parts, by what they are joined of
 };
 
 }  // namespace

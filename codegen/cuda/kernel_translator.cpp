@@ -31,11 +31,13 @@ const std::string& CudaKernelTranslator::name(ValueId id) {
   return known;
 }
 
-std::string CudaKernelTranslator::parameter(std::size_t k, bool restrict_pointer) {
-  const ValueId id = kernel_.parameters()[k];
+std::string CudaKernelTranslator::pointer_type(std::size_t k) const {
   const bool is_input = kernel_.roles[k] == ir::ParameterRole::in;
-  return format("{}{}* {}{}", is_input ? "const " : "", cpp_type(dtype(id)), restrict_pointer ? "__restrict__ " : "",
-                name(id));
+  return format("{}{}*", is_input ? "const " : "", cpp_type(dtype(kernel_.parameters()[k])));
+}
+
+std::string CudaKernelTranslator::parameter(std::size_t k, bool restrict_pointer) {
+  return format("{} {}{}", pointer_type(k), restrict_pointer ? "__restrict__ " : "", name(kernel_.parameters()[k]));
 }
 
 std::string CudaKernelTranslator::type(ValueId id) const { return is_int(id) ? "int" : cpp_type(dtype(id)); }
@@ -250,6 +252,20 @@ std::string CudaKernelTranslator::array(ValueId vector) {
   return spread;
 }
 
+std::string CudaKernelTranslator::declare_shared(std::string_view name, DType dtype, std::initializer_list<int> extents,
+                                                 std::string_view alignment) {
+  std::int64_t bytes = static_cast<std::int64_t>(byte_size(dtype)) * team_.per_block();
+  const std::string numbered = format("{}_{}", name, shared_count_++);
+  shared_ += format("  __shared__ {}{} {}[{}]", alignment, cpp_type(dtype), numbered, team_.per_block());
+  for (const int extent : extents) {
+    shared_ += format("[{}]", extent);
+    bytes *= extent;
+  }
+  shared_ += ";\n";
+  shared_bytes_ += bytes;
+  return numbered + "[team]";
+}
+
 void CudaKernelTranslator::reduce(const Op& op) {
   const ValueId x = op.operands[0];
   const DType type = dtype(op.results[0]);
@@ -269,18 +285,15 @@ void CudaKernelTranslator::reduce(const Op& op) {
   std::string shared = format("static_cast<{}*>(nullptr)", element_type);
   if (team_.threads > 32) {
     // A reduction's memory is its own, so that the next one need not wait.
-    shared = format("shared_{}[team]", shared_count_);
-    shared_ += format("  __shared__ {} shared_{}[{}][{}];\n", element_type, shared_count_++, team_.per_block(),
-                      team_.threads / 32);
+    shared = declare_shared("shared", type, {team_.threads / 32});
   }
   define(op.results[0], format("reduce_team<{}>({}, {}, {}, thread)", team_.threads, from, combine, shared));
 }
 
 void CudaKernelTranslator::reduce_columns(const Op& op) {
   const ValueId x = op.operands[0], result = op.results[0];
-  const std::string from = array(x), combine = combination(op), shared = format("matrix_{}[team]", shared_count_);
-  shared_ += format("  __shared__ alignas(16) {} matrix_{}[{}][{}];\n", cpp_type(dtype(result)), shared_count_++,
-                    team_.per_block(), registers(x) * team_.threads);
+  const std::string from = array(x), combine = combination(op);
+  const std::string shared = declare_shared("matrix", dtype(result), {registers(x) * team_.threads}, "alignas(16) ");
   line(format("{} {}[{}];", type(result), name(result), registers(result)));
   line(format("reduce_columns<{}, {}, {}>({}, {}, {}, {}, thread);", team_.threads, team_.chunk,
               op.attributes.integer("columns"), name(result), from, combine, shared));
@@ -289,11 +302,8 @@ void CudaKernelTranslator::reduce_columns(const Op& op) {
 // Through shared memory: vector r is row r of a square, a column of which is a result.
 void CudaKernelTranslator::transpose_lanes(const Op& op) {
   const auto count = static_cast<int>(op.operands.size());
-  const std::string element_type = cpp_type(dtype(op.results[0]));
-  const std::string square = format("square_{}[team]", shared_count_);
   // One element more than a row: then neighbours of a column lie in different banks.
-  shared_ += format("  __shared__ {} square_{}[{}][{}][{}];\n", element_type, shared_count_++, team_.per_block(), count,
-                    count + 1);
+  const std::string square = declare_shared("square", dtype(op.results[0]), {count, count + 1});
   const std::string wait = team_.threads > 32 ? "__syncthreads();" : "__syncwarp();";
   for (int row = 0; row < count; ++row) {
     line(format("HYP_EACH(i, {}) {}[{}][{}] = {};", count / team_.threads, square, row, lane_text(),

@@ -23,6 +23,7 @@ class CudaKernelTranslator {
   // Names for values that the surroundings define.
   void define_name(ir::ValueId value, std::string name) { names_[value] = std::move(name); }
   const std::string& name(ir::ValueId id);
+  std::string pointer_type(std::size_t k) const;  // "const float*"
   std::string parameter(std::size_t k, bool restrict_pointer);
 
   // How the tile's number is computed; stores of threads for which `live` is false must not happen (empty: all live).
@@ -36,6 +37,7 @@ class CudaKernelTranslator {
 
   // Elements of shared memory that reductions take, as declarations for the head of the kernel.
   const std::string& shared_declarations() const { return shared_; }
+  std::int64_t shared_bytes() const { return shared_bytes_; }
   const std::string& refused() const { return refused_; }
 
  private:
@@ -57,6 +59,9 @@ class CudaKernelTranslator {
 
   void block(ir::BlockId id);
   void translate(const ir::Op& op);
+  // Declares shared memory, `extents` after its name and for each team of a block; gives the name of this team's.
+  std::string declare_shared(std::string_view name, DType dtype, std::initializer_list<int> extents,
+                             std::string_view alignment = "");
   void constant(const ir::Op& op);
   void affine(const ir::Op& op);
   void load(const ir::Op& op);
@@ -90,6 +95,7 @@ class CudaKernelTranslator {
   std::set<std::string> taken_;
   std::string out_, shared_, refused_;
   std::size_t depth_ = 1, next_ = 0, shared_count_ = 0;
+  std::int64_t shared_bytes_ = 0;
 };
 
 std::string cuda_identifier(const std::string& name);

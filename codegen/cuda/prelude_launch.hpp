@@ -17,6 +17,12 @@ inline void after_previous() {
 #endif
 }
 
+// The buffers of a kernel that does the work of several launches.
+template <int kCount>
+struct Addresses {
+  void* at[kCount];
+};
+
 // ---- clusters: blocks that run together and see each other's shared memory; sm_90 and later --------------------
 
 inline unsigned rank_in_cluster() {

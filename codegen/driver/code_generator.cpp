@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/generator.hpp"
 #include "codegen/driver/code_parts.hpp"
+#include "ir/support/check.hpp"
 
 namespace hyperion::codegen {
 namespace {
@@ -13,6 +14,11 @@ struct Make {
 };
 
 }  // namespace
+
+std::string CodeGenerator::join(std::span<const std::string>) {
+  HYP_CHECK(false, "this code generator joins no launches");
+  return {};
+}
 
 std::unique_ptr<CodeGenerator> make_code_generator(const Target& target, const GeneratorOptions& options) {
   return std::visit(Make{options}, target);

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,17 @@ class CodeGenerator {
   virtual LoweringTarget lowering() const = 0;
   // Generates code for `kernel`, which verify() accepts, under its own name.
   virtual StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) = 0;
+
+  // ---- launches that are done as one (join_launches.hpp)
+
+  virtual bool joins_launches() const { return false; }
+  // Whether one kernel may do the work of launches of these, independent of one another.
+  virtual bool may_join(std::span<const std::string> /*symbols*/) const { return false; }
+  // A kernel that does the work of all, each symbol's launches behind one another. Its buffers are theirs, in that order.
+  // REQUIRES: may_join(symbols), which are sorted.
+  virtual std::string join(std::span<const std::string> symbols);
+  // Kernels that no plan launches by themselves are left out from here on.
+  virtual void keep_launched(const std::set<std::string>& /*symbols*/) {}
 
   virtual std::string text() const = 0;  // what people read: LLVM IR, or CUDA C++
   // REQUIRES: one of these is called, once.

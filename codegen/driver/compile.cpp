@@ -5,6 +5,7 @@
 
 #include "codegen/driver/code_generator.hpp"
 #include "codegen/driver/code_version.hpp"
+#include "codegen/driver/join_launches.hpp"
 #include "codegen/driver/plan_builder.hpp"
 #include "ir/support/format.hpp"
 #include "passes/pass_manager.hpp"
@@ -171,13 +172,14 @@ StatusOr<runtime::Module> compile(ir::Module& module, const std::string& entry, 
   GroupCompiler compiler(module, *code, functions);
   for (const std::string& name : functions) HYP_TRY_VOID(compiler.compile_called_by(*module.find(name)));
   show(Stage::kernels);
-  if (listener.text) listener.text(Stage::source, code->text());
 
   // From here on every value has an address.
   runtime::Module out;
   out.producer = producer(key(options.target));
-  PlanBuilder plans(module, compiler.groups(), out);
+  PlanBuilder plans(module, compiler.groups(), *code, options.joins_launches, out);
   plans.add_entry(entry);
+  code->keep_launched(launched_symbols(out.plans));
+  if (listener.text) listener.text(Stage::source, code->text());
   if (listener.wants_assembly) {
     HYP_TRY(const std::string assembly, code->assembly());
     if (listener.text) listener.text(Stage::assembly, assembly);

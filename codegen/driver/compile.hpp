@@ -29,6 +29,7 @@ struct DriverOptions {
   std::string pipeline;       // passes before fusion; empty: the default for the policy
   bool fast = false;          // policy `fast`: rules that hold over the reals may apply; otherwise `strict`
   passes::FuseOptions fusion;
+  bool joins_launches = true;  // independent launches become one, where the machine has a form for that
   // Chooses for products on a GPU's tensor cores, and knows afterwards which there were. Null: nothing that was measured on
   // this machine is used, so that the same program gives the same code everywhere.
   ScheduleTable* schedules = nullptr;

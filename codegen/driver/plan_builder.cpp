@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ir/support/format.hpp"
+#include "codegen/driver/join_launches.hpp"
 #include "passes/memory/arena.hpp"
 
 namespace hyperion::codegen {
@@ -41,6 +42,9 @@ class FunctionPlan {
     write_instructions();
     return std::move(plan_);
   }
+
+  // Of each instruction: how many of a launch's first buffers it only reads.
+  std::span<const std::size_t> launch_inputs() const { return launch_inputs_; }
 
   // The argument whose memory output k may take over, or -1; see OutputType::donor.
   std::vector<std::int32_t> donors() const {
@@ -321,6 +325,8 @@ class FunctionPlan {
     if (group.emitted.workspace_bytes > 0) buffers.push_back(temporaries_.at(id)[0]);
     for (const KernelLaunch& launch : group.emitted.launches) {
       if (launch.tiles == 0) continue;
+      launch_inputs_.resize(plan_.instructions.size() + 1);
+      launch_inputs_.back() = op.operands.size();
       plan_.instructions.push_back(runtime::Launch{.kernel = launch.symbol,
                                                    .buffers = buffers,
                                                    .tiles = launch.tiles,
@@ -408,6 +414,7 @@ class FunctionPlan {
   std::map<OpId, Entered> entered_;
   std::map<OpId, std::vector<Slot>> temporaries_;
   std::vector<std::uint32_t> copies_;  // outputs written at the end
+  std::vector<std::size_t> launch_inputs_;
 };
 
 runtime::TensorType tensor_type(Type type) { return {type.dtype(), type.sizes()}; }
@@ -440,10 +447,11 @@ void PlanBuilder::add_entry(const std::string& name) {
   const Function& function = *module_.find(name);
   FunctionPlan builder(function, *this);
   runtime::Plan plan = builder.run();
+  const std::vector<std::int32_t> donors = builder.donors();
+  if (joins_launches_) join_launches({.plan = plan, .inputs = builder.launch_inputs(), .donors = donors}, code_);
   out_.plans.push_back(std::move(plan));
   runtime::Function entry{.name = name, .plan = static_cast<std::uint32_t>(out_.plans.size() - 1), .arguments = {}, .outputs = {}};
   for (ValueId parameter : function.parameters()) entry.arguments.push_back(tensor_type(function.type(parameter)));
-  const std::vector<std::int32_t> donors = builder.donors();
   for (std::size_t k = 0; k < donors.size(); ++k) {
     entry.outputs.push_back({.type = tensor_type(function.type(function.results()[k])), .donor = donors[k]});
   }

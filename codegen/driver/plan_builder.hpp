@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/driver/code_generator.hpp"
 #include "codegen/lower/emitted_kernel.hpp"
 #include "codegen/lower/lower.hpp"
 #include "ir/module.hpp"
@@ -26,14 +27,15 @@ struct CompiledGroup {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const ir::Module& module, const std::map<std::string, CompiledGroup>& groups, runtime::Module& out)
-      : module_(module), groups_(groups), out_(out) {}
+  PlanBuilder(const ir::Module& module, const std::map<std::string, CompiledGroup>& groups, CodeGenerator& code,
+              bool joins_launches, runtime::Module& out)
+      : module_(module), groups_(groups), code_(code), joins_launches_(joins_launches), out_(out) {}
 
   // Adds the plan of a function that control flow enters, and before it those of the functions it enters itself.
   // `argument_of[k]` is the plan's argument that parameter k is; empty: the same number. Recursion follows the nesting
   // of control flow.
   std::uint32_t add_plan(const std::string& function, const std::vector<std::uint32_t>& argument_of = {});
-  // Adds the plan and the signature under which an Executor finds it.
+  // Adds the plan, whose launches may be joined, and the signature under which an Executor finds it.
   void add_entry(const std::string& function);
 
   const CompiledGroup* group(const std::string& name) const;  // null: not a group but a function with a plan
@@ -43,6 +45,8 @@ class PlanBuilder {
  private:
   const ir::Module& module_;
   const std::map<std::string, CompiledGroup>& groups_;
+  CodeGenerator& code_;
+  const bool joins_launches_;
   runtime::Module& out_;
   std::map<std::pair<std::string, std::vector<std::uint32_t>>, std::uint32_t> plans_;
   std::map<Hash128, std::uint32_t> constants_;

@@ -1,5 +1,6 @@
 #include "runtime/cuda/code.hpp"
 
+#include <cstring>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -13,10 +14,12 @@
 namespace hyperion::runtime::cuda {
 namespace {
 
-std::uint32_t buffer_of(const Parameter& parameter) {
-  if (const auto* buffer = std::get_if<BufferParameter>(&parameter)) return buffer->buffer;
-  if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) return map->buffer;
-  return 0;
+// None for a constant.
+std::span<const std::uint32_t> buffers_of(const Parameter& parameter) {
+  if (const auto* buffer = std::get_if<BufferParameter>(&parameter)) return {&buffer->buffer, 1};
+  if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) return {&map->buffer, 1};
+  if (const auto* list = std::get_if<BufferListParameter>(&parameter)) return list->buffers;
+  return {};
 }
 
 StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
@@ -50,6 +53,9 @@ class CudaKernel final : public LoadedKernel {
         arguments_.add_bytes(constant->bytes, constant->bytes.size());
       } else if (std::holds_alternative<BufferParameter>(parameter)) {
         arguments_.add(CUdeviceptr{0});
+      } else if (const auto* list = std::get_if<BufferListParameter>(&parameter)) {
+        const std::vector<CUdeviceptr> none(list->buffers.size());
+        arguments_.add_bytes(std::as_bytes(std::span(none)), alignof(CUdeviceptr));
       } else {
         arguments_.add(CUtensorMap{});
       }
@@ -60,8 +66,16 @@ class CudaKernel final : public LoadedKernel {
   StatusOr<> run(std::span<void* const> buffers, LaunchContext&) override {
     for (std::size_t i = 0; i < entry_.parameters.size(); ++i) {
       const Parameter& parameter = entry_.parameters[i];
-      if (std::holds_alternative<ConstantParameter>(parameter)) continue;
-      const auto address = reinterpret_cast<CUdeviceptr>(buffers[buffer_of(parameter)]);
+      const std::span<const std::uint32_t> own = buffers_of(parameter);
+      if (own.empty()) continue;
+      if (std::holds_alternative<BufferListParameter>(parameter)) {
+        for (std::size_t k = 0; k < own.size(); ++k) {
+          const auto address = reinterpret_cast<CUdeviceptr>(buffers[own[k]]);
+          std::memcpy(arguments_.data(i) + k * sizeof address, &address, sizeof address);
+        }
+        continue;
+      }
+      const auto address = reinterpret_cast<CUdeviceptr>(buffers[own[0]]);
       if (addresses_[i] == address) continue;
       if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) {
         HYP_TRY(const CUtensorMap encoded, encode(*context_, *map, address));
@@ -92,12 +106,13 @@ std::string source_of(const Launch& launch) {
 
 StatusOr<> check_buffers(const KernelEntry& entry, const Launch& launch) {
   for (const Parameter& parameter : entry.parameters) {
-    if (std::holds_alternative<ConstantParameter>(parameter)) continue;
-    if (buffer_of(parameter) < launch.buffers.size()) continue;
-    return error_status(Code::data_loss,
-                        format("kernel '{}' wants buffer {}, its launch has {}", entry.name,
-                               buffer_of(parameter), launch.buffers.size()),
-                        launch.location);
+    for (const std::uint32_t buffer : buffers_of(parameter)) {
+      if (buffer < launch.buffers.size()) continue;
+      return error_status(Code::data_loss,
+                          format("kernel '{}' wants buffer {}, its launch has {}", entry.name, buffer,
+                                 launch.buffers.size()),
+                          launch.location);
+    }
   }
   return {};
 }

@@ -86,6 +86,8 @@ void fields(Archive& archive, T& parameter) {
   using Kind = std::remove_const_t<T>;
   if constexpr (std::is_same_v<Kind, ConstantParameter>) {
     archive.raw(parameter.bytes);
+  } else if constexpr (std::is_same_v<Kind, BufferListParameter>) {
+    archive.raw(parameter.buffers);
   } else {
     archive.value(parameter.buffer);
   }
@@ -111,6 +113,8 @@ void parameter_fields(Reader& reader, Parameter& parameter) {
     parameter = ConstantParameter();
   } else if (kind == 2) {
     parameter = TensorMapParameter();
+  } else if (kind == 3) {
+    parameter = BufferListParameter();
   } else if (kind != 0) {
     return reader.fail();
   }
@@ -146,6 +150,9 @@ bool is_well_formed(const Parameter& parameter) {
   if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) {
     return !map->dims.empty() && map->dims.size() <= kMostDims &&
            map->byte_strides.size() + 1 == map->dims.size() && map->box.size() == map->dims.size();
+  }
+  if (const auto* list = std::get_if<BufferListParameter>(&parameter)) {
+    return !list->buffers.empty() && list->buffers.size() <= kMostListedBuffers;
   }
   return true;
 }

@@ -7,6 +7,7 @@
 //
 //   a buffer     the address of the launch's nth buffer
 //   a constant   bytes, such as a size or a factor
+//   buffers      the addresses of many of the launch's buffers, an array
 //   a tensor map how the tensor memory accelerator walks the nth buffer; encoded when first
 //                launched with that address
 //
@@ -56,7 +57,14 @@ struct TensorMapParameter {
   friend bool operator==(const TensorMapParameter&, const TensorMapParameter&) = default;
 };
 
-using Parameter = std::variant<BufferParameter, ConstantParameter, TensorMapParameter>;
+// The addresses of many buffers as one array: what a kernel that does many launches' work indexes.
+struct BufferListParameter {
+  std::vector<std::uint32_t> buffers;
+  friend bool operator==(const BufferListParameter&, const BufferListParameter&) = default;
+};
+inline constexpr std::size_t kMostListedBuffers = 4000;  // of 32,764 bytes of parameters that a kernel may have
+
+using Parameter = std::variant<BufferParameter, ConstantParameter, TensorMapParameter, BufferListParameter>;
 
 struct KernelEntry {
   std::string name;

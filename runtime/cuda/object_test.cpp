@@ -64,6 +64,9 @@ TEST(CudaObject, ParametersKeepTheirLimits) {
   EXPECT_TRUE(with(ConstantParameter{std::vector<std::byte>(8)}));
   EXPECT_FALSE(with(ConstantParameter{std::vector<std::byte>(9)}));
   EXPECT_FALSE(with(ConstantParameter{}));
+  EXPECT_TRUE(with(BufferListParameter{{3, 1, 1}}));
+  EXPECT_FALSE(with(BufferListParameter{}));
+  EXPECT_FALSE(with(BufferListParameter{std::vector<std::uint32_t>(kMostListedBuffers + 1)}));
   EXPECT_TRUE(with(TensorMapParameter{.dims = {8}, .byte_strides = {}, .box = {8}}));
   EXPECT_FALSE(with(TensorMapParameter{.dims = {}, .byte_strides = {}, .box = {}}));
   EXPECT_FALSE(with(TensorMapParameter{.dims = {8, 8}, .byte_strides = {}, .box = {8, 8}}));

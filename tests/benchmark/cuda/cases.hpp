@@ -49,6 +49,7 @@ using Reference = std::function<std::optional<Expected>(int output, std::int64_t
 struct Compilation {
   bool fast = false;                                  // by the policy that allows tf32
   std::optional<codegen::TensorSchedule> schedule;    // of its one product on tensor cores
+  bool joins_launches = true;                         // independent ones become one
   std::function<void(std::string& source)> edit;      // changes the CUDA source before it is compiled
 };
 

@@ -84,7 +84,7 @@ StatusOr<runtime::Module> compile_for(const codegen::CudaTarget& target, const G
     if (!traced.captures.empty()) {
       return error_status(Code::failed_precondition, "the program uses data besides its arguments");
     }
-    codegen::DriverOptions options{.target = target, .fast = how.fast};
+    codegen::DriverOptions options{.target = target, .fast = how.fast, .joins_launches = how.joins_launches};
     codegen::ScheduleTable schedules;
     if (how.schedule) {
       HYP_TRY_VOID(pin_product(*traced.module, traced.function->name, options, *how.schedule, schedules));
