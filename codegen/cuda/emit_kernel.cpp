@@ -60,7 +60,7 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   part.text = format("\ninline void {}({} block, {}) {{\n{}{}", part.name, number, fmt::join(parameters, ", "),
                      translator.shared_declarations(), tiles_of("block"));
   for (std::size_t k = 0; k < kernel.parameters().size(); ++k) part.pointer_types.push_back(translator.pointer_type(k));
-  out.part = std::move(part);
+  out.part = std::make_shared<const CudaPart>(std::move(part));
   runtime::cuda::KernelEntry entry{.name = name};
   entry.shape = {.grid = {static_cast<unsigned>(blocks)},
                  .block = {static_cast<unsigned>(threads)},
@@ -82,7 +82,7 @@ CudaKernelText join_cuda_kernels(const std::string& name, std::span<const CudaJo
   std::int64_t blocks = 0;
   std::uint32_t buffers = 0;
   for (const auto& [part, uses] : parts) {
-    out.text += part->text;
+    out.called.push_back(part);
     const std::size_t each = part->pointer_types.size();
     choice += format("  if (block < {}) {{\n", blocks + uses * part->blocks);
     if (part->threads < threads) choice += format("    if (threadIdx.x >= {}) return;\n", part->threads);

@@ -10,7 +10,7 @@
 //   reduce                in the thread, across the warp by shuffles, across warps through shared memory
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,13 +45,14 @@ struct CudaKernelText {
   Uses uses = Uses::nothing;
   runtime::ArithmeticUnit unit = runtime::ArithmeticUnit::vector;  // that the first entry computes with
   std::vector<runtime::cuda::KernelEntry> entries;                 // in the order of their launches
-  std::optional<CudaPart> part;                                    // of a kernel that is nothing but tiles
+  std::shared_ptr<const CudaPart> part;                  // of a kernel that is nothing but tiles, else null
+  std::vector<std::shared_ptr<const CudaPart>> called;  // parts whose text it needs before its own
   std::int64_t workspace_bytes = 0;  // of an extra buffer behind the kernel's parameters; dead afterwards
 };
 
 // `uses` launches of one part, which lie behind one another.
 struct CudaJoinedPart {
-  const CudaPart* part = nullptr;
+  std::shared_ptr<const CudaPart> part;
   int uses = 0;
 };
 // One launch that does the work of many: each block asks which part it belongs to. The buffers are those of all uses in

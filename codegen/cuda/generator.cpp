@@ -84,11 +84,11 @@ class CudaGenerator final : public CodeGenerator {
     CppScalarFunctions scalars;
     for (const std::string& symbol : symbols) {
       const Piece& piece = *find(symbol);
-      if (!parts.empty() && parts.back().part == &*piece.kernel.part) {
+      if (!parts.empty() && parts.back().part == piece.kernel.part) {
         ++parts.back().uses;
         continue;
       }
-      parts.push_back({&*piece.kernel.part, 1});
+      parts.push_back({piece.kernel.part, 1});
       scalars.add(piece.scalars);
     }
     // The same parts, as often each, are one kernel, whatever buffers they are launched with.
@@ -147,6 +147,12 @@ class CudaGenerator final : public CodeGenerator {
   struct Piece {
     CudaKernelText kernel;
     CppScalarFunctions scalars;
+
+    std::size_t characters() const {
+      std::size_t all = kernel.text.size();
+      for (const auto& part : kernel.called) all += part->text.size();
+      return all;
+    }
   };
 
   // What one kernel may be joined of. More parts take longer to compile than their launches take; the rest are the
@@ -169,7 +175,7 @@ class CudaGenerator final : public CodeGenerator {
 
     void add(const Piece& piece) {
       pieces.push_back(&piece);
-      characters += piece.kernel.text.size();
+      characters += piece.characters();
     }
     bool uses(CudaKernelText::Uses part) const {
       return std::ranges::any_of(pieces, [&](const Piece* piece) { return piece->kernel.uses == part; });
@@ -193,13 +199,20 @@ class CudaGenerator final : public CodeGenerator {
     }
     std::string text() const {
       CppScalarFunctions scalars;
-      std::string kernels;
-      for (const Piece* piece : pieces) scalars.add(piece->scalars), kernels += piece->kernel.text;
+      std::string parts, kernels;
+      std::set<const CudaPart*> printed;
+      for (const Piece* piece : pieces) {
+        scalars.add(piece->scalars);
+        kernels += piece->kernel.text;
+        for (const auto& part : piece->kernel.called) {
+          if (printed.insert(part.get()).second) parts += part->text;
+        }
+      }
       return format(
           "{}\n// ---- this program "
           "--------------------------------------------------------------------------------------------\n"
-          "{}{}\n}}  // namespace hyperion\n",
-          prelude(), scalars.text(), kernels);
+          "{}{}{}\n}}  // namespace hyperion\n",
+          prelude(), scalars.text(), parts, kernels);
     }
   };
 
@@ -213,7 +226,7 @@ class CudaGenerator final : public CodeGenerator {
     std::vector<const Piece*> longest_first;
     for (const Piece& piece : pieces_) longest_first.push_back(&piece);
     std::ranges::stable_sort(longest_first, std::greater<>(),
-                             [](const Piece* piece) { return piece->kernel.text.size(); });
+                             [](const Piece* piece) { return piece->characters(); });
     for (const Piece* piece : longest_first) std::ranges::min_element(all, {}, &Program::characters)->add(*piece);
     return all;
   }
