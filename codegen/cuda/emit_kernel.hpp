@@ -27,7 +27,7 @@ class ScheduleTable;
 
 struct CudaKernelText {
   // Which part of the prelude it needs besides the first.
-  enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma };
+  enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma, scatter };
 
   std::string text;
   std::string schedule;  // of a contraction, for dumps

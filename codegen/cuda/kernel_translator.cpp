@@ -17,6 +17,8 @@ std::string cuda_identifier(const std::string& name) {
   return out;
 }
 
+bool is_cuda_anchor(const Op& op) { return op.is("contract") || op.is("convolve") || op.is("scatter_lines"); }
+
 // ---- names and types ------------------------------------------------------------------------------------------
 
 // Names of the kernel's values keep their user's spelling, with an underscore so that none is a word of C++.
@@ -90,7 +92,7 @@ void CudaKernelTranslator::translate(const Op& op) {
       {"reduce_columns", &CudaKernelTranslator::reduce_columns},
       {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
   };
-  if (op.is("return") || op.is("contract") || op.is("convolve")) return;
+  if (op.is("return") || is_cuda_anchor(op)) return;
   if (const auto found = translations.find(op.name()); found != translations.end()) return (this->*found->second)(op);
   const ValueId result = op.results.empty() ? ValueId{} : op.results[0];
   if (op.is("broadcast")) {
@@ -352,6 +354,7 @@ bool CudaKernelTranslator::is_short_loop(const Op& op) const {
 // All next values are computed before any is assigned.
 void CudaKernelTranslator::yield(const Op& op) {
   if (op.operands.empty()) return;
+  if (is_cuda_anchor(kernel_.op(kernel_.block(op.parent).owner))) return;
   const auto& arguments = kernel_.block(op.parent).arguments;
   std::vector<std::string> next;
   for (std::size_t k = 0; k < op.operands.size(); ++k) {
