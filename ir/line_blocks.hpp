@@ -1,4 +1,5 @@
-// line_blocks.hpp: the blocks of kernel ops that work on whole lines of a tensor, by what they are for.
+// line_blocks.hpp: the blocks of the kernel ops `scatter_lines` and `sort_lines`, by what they are for. The files of the
+// ops say what each is given.
 #pragma once
 
 #include <string>
@@ -7,13 +8,16 @@
 
 namespace hyperion::ir {
 
-// Of `scatter_lines`; ir/ops/scatter_lines.cpp says what each is given.
+// Of `scatter_lines`.
 struct ScatterBlocks {
-  BlockId index, element, update;
+  BlockId index, element, update, combine;
 };
 
-// REQUIRES: the op has as many blocks as its kind asks for.
+// REQUIRES, of these two: the op has as many blocks as its kind asks for.
 ScatterBlocks scatter_blocks(const Op& op);
+
+// Of `sort_lines`: the elements that are put in order.
+BlockId sort_block(const Op& op);
 
 // What is wrong with the blocks of such an op; empty: nothing.
 std::string defect_of_line_blocks(const Function& kernel, const Op& op);

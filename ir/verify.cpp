@@ -145,7 +145,7 @@ class FunctionVerifier {
       if (op.definition == nullptr) continue;
       std::string defect;
       if (op.is("contract") || op.is("convolve")) defect = defect_of_contraction_blocks(function_, op);
-      if (op.is("scatter_lines")) defect = defect_of_line_blocks(function_, op);
+      if (op.is("scatter_lines") || op.is("sort_lines")) defect = defect_of_line_blocks(function_, op);
       if (!defect.empty()) complain(OpId{i}, defect);
     }
   }

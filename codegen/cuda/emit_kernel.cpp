@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/emit_contraction.hpp"
 #include "codegen/cuda/emit_scatter.hpp"
+#include "codegen/cuda/emit_sort.hpp"
 #include "codegen/cuda/kernel_translator.hpp"
 #include "ir/support/format.hpp"
 
@@ -66,6 +67,7 @@ StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowe
                                           CppScalarFunctions& scalars, ScheduleTable& schedules) {
   const Op* const anchor = find_anchor(kernel);
   if (anchor != nullptr && anchor->is("scatter_lines")) return emit_cuda_scatter(kernel, *anchor, target, scalars);
+  if (anchor != nullptr && anchor->is("sort_lines")) return emit_cuda_sort(kernel, *anchor, target, scalars);
   if (anchor != nullptr) return emit_cuda_contraction(kernel, *anchor, target, scalars, schedules);
   return emit_tiles(kernel, lowered, target, scalars);
 }

@@ -108,7 +108,7 @@ void IndexFacts::visit(ir::BlockId block) {
 void IndexFacts::visit(const Op& op) {
   if (op.is("for")) return visit_loop(op);
   if (op.is("contract") || op.is("convolve")) return visit_anchor(op);
-  if (op.is("scatter_lines")) return visit_lines(op);
+  if (op.is("scatter_lines") || op.is("sort_lines")) return visit_lines(op);
   if (op.results.size() != 1) return;
   const ValueId result = op.results[0];
   const Type type = kernel_.type(result);
@@ -181,6 +181,13 @@ void IndexFacts::visit_loop(const Op& op) {
 }
 
 void IndexFacts::visit_lines(const Op& op) {
+  if (op.is("sort_lines")) {
+    const std::vector<ValueId>& arguments = kernel_.block(ir::sort_block(op)).arguments;
+    facts_[arguments[0]] = below(op.attributes.integer("outer"), 1);
+    facts_[arguments[1]] = below(op.attributes.integer("length"), 1);
+    facts_[arguments[2]] = below(op.attributes.integer("inner"), 1);
+    return visit(ir::sort_block(op));
+  }
   const ir::ScatterBlocks blocks = ir::scatter_blocks(op);
   for (ir::BlockId block : {blocks.index, blocks.element, blocks.update}) {
     const std::vector<ValueId>& arguments = kernel_.block(block).arguments;

@@ -17,7 +17,9 @@ std::string cuda_identifier(const std::string& name) {
   return out;
 }
 
-bool is_cuda_anchor(const Op& op) { return op.is("contract") || op.is("convolve") || op.is("scatter_lines"); }
+bool is_cuda_anchor(const Op& op) {
+  return op.is("contract") || op.is("convolve") || op.is("scatter_lines") || op.is("sort_lines");
+}
 
 // ---- names and types ------------------------------------------------------------------------------------------
 
@@ -71,6 +73,25 @@ std::string CudaKernelTranslator::translate_body(ir::BlockId id, const std::stri
   depth_ = depth;
   block(id);
   valid_.clear();
+  return std::exchange(out_, {});
+}
+
+std::string CudaKernelTranslator::translate_prefetches(ir::BlockId id, std::size_t depth) {
+  depth_ = depth;
+  // Nothing that was loaded takes part, so an address is known as soon as what it is computed from is.
+  std::set<ValueId> loaded;
+  for (OpId op_id : kernel_.ops_of(id)) {
+    const Op& op = kernel_.op(op_id);
+    if (op.results.size() != 1) continue;
+    const bool is_known = std::ranges::none_of(op.operands, [&](ValueId operand) { return loaded.contains(operand); });
+    if (!is_known || op.is("load")) loaded.insert(op.results[0]);
+    if (!is_known) continue;
+    if (!op.is("load")) {
+      translate(op);
+    } else if (is_vector(op.results[0]) && !is_vector(op.operands[1])) {
+      line(format("prefetch_line({} + {});", name(op.operands[0]), element(op.operands[1])));
+    }
+  }
   return std::exchange(out_, {});
 }
 

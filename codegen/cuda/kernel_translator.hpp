@@ -39,6 +39,9 @@ class CudaKernelTranslator {
   // left to who calls.
   std::string translate_body(ir::BlockId block, const std::string& valid, std::size_t depth);
 
+  // The same block's loads of neighbouring elements, as prefetches of where they begin, with what computes that.
+  std::string translate_prefetches(ir::BlockId block, std::size_t depth);
+
   // Elements of shared memory that reductions take, as declarations for the head of the kernel.
   const std::string& shared_declarations() const { return shared_; }
   const std::string& refused() const { return refused_; }

@@ -261,7 +261,8 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  for (const auto& lower_anchor : {lower_contraction, lower_convolution, lower_scatter, lower_cumulative}) {
+  for (const auto& lower_anchor :
+       {lower_contraction, lower_convolution, lower_scatter, lower_cumulative, lower_sort}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
   }
   if (target.has_teams) return lower_for_teams(group, target);

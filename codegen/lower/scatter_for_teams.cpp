@@ -45,18 +45,20 @@ class TeamScatterWriter {
     ir::Builder& b = writer_.builder();
     b.set_location(group_.location);
     Diagnostics diagnostics;
-    const Result<ir::OpId> lines = b.try_apply(ir::op("scatter_lines"), std::vector<ValueId>{kernel_.parameters().back()},
-                                               {{"outer", shape_.outer},
-                                                {"length", shape_.length},
-                                                {"inner", shape_.inner},
-                                                {"positions", positions_},
-                                                {"lanes", lanes_}},
-                                               diagnostics);
+    const Result<ir::OpId> lines =
+        b.try_apply(ir::op("scatter_lines"), std::vector<ValueId>{kernel_.parameters().back()},
+                    {{"outer", shape_.outer},
+                     {"length", shape_.length},
+                     {"inner", shape_.inner},
+                     {"positions", positions_},
+                     {"lanes", lanes_}},
+                    diagnostics);
     HYP_CHECK(lines.has_value(), diagnostics.render());
     lines_ = *lines;
     write_index();
     write_element();
     write_update();
+    write_combination();
     b.apply_all("return", {});
   }
 
@@ -73,13 +75,14 @@ class TeamScatterWriter {
       const std::string name = arguments[k].first + suffix_;
       given[k] = writer_.builder().wrap(kernel_.add_block_argument(block, Type::scalar(DType::i64), name));
     }
-    if (suffix_ == "_of_update") state_ = kernel_.add_block_argument(block, vector_type(), "state");
     writer_.open_block(lines_, block);
     std::array<TermId, kCount> terms;
     for (std::size_t k = 0; k < kCount; ++k) {
       const VariableId variable = pool().variable(Dim(arguments[k].second));
-      if (has_lanes && k + 1 == kCount) writer_.bind_lanes(variable, given[k], static_cast<int>(lanes_));
-      else writer_.bind(variable, given[k]);
+      if (has_lanes && k + 1 == kCount)
+        writer_.bind_lanes(variable, given[k], static_cast<int>(lanes_));
+      else
+        writer_.bind(variable, given[k]);
       terms[k] = pool().index(variable);
     }
     return terms;
@@ -118,9 +121,17 @@ class TeamScatterWriter {
     const auto [outer, position, column] =
         open<3>({{{"outer", shape_.outer}, {"position", positions_}, {"column", shape_.inner}}}, true);
     const TermId element = operand(2, pool().add(pool().scale(outer, positions_), position), column);
-    const Value update = writer_.splat(writer_.element(element));
+    close(writer_.splat(writer_.element(element)));
+  }
+
+  void write_combination() {
+    ir::Builder& b = writer_.builder();
+    const ir::BlockId block = kernel_.add_block(lines_);
+    const Value state = b.wrap(kernel_.add_block_argument(block, vector_type(), "state"));
+    const Value update = b.wrap(kernel_.add_block_argument(block, vector_type(), "update"));
+    writer_.open_block(lines_, block);
     const std::string& kind = op_.attributes.text("kind");  // kinds are called as the ops that combine
-    close(kind == "set" ? update : writer_.builder().apply(kind, {writer_.builder().wrap(state_), update}));
+    close(kind == "set" ? update : b.apply(kind, {state, update}));
   }
 
   ir::Function& kernel_;
@@ -133,7 +144,6 @@ class TeamScatterWriter {
   KernelWriter writer_;
   std::int64_t before_ = 1;
   ir::OpId lines_;
-  ValueId state_;
   std::string suffix_;  // of the names of a block's arguments: names are unique within the kernel
 };
 

@@ -1,14 +1,18 @@
 // scatter_lines.cpp: kernel level: lines of a tensor that collect their updates.
 //
-//   output[o, r, :] = element(o, r), then for each p with index(o, p) = r, ascending: output[o, r, :] = update(o, p, output[o, r, :])
+//   output[o, r, :] = element(o, r), then for each p with index(o, p) = r, ascending:
+//   output[o, r, :] = combine(output[o, r, :], update(o, p))
 //
-// The output is [outer][length][inner], row-major. Three blocks say what it is made of; what they read they load themselves:
+// The output is [outer][length][inner], row-major. Four blocks say what it is made of; what they read they load
+// themselves:
 //
-//   index    (%outer, %position)                    yields i64[]; a position whose index is not below `length` has no line
-//   element  (%outer, %row, %column)                yields a vector whose lane l belongs to column `column` + l
-//   update   (%outer, %position, %column, %state)   yields what becomes of such a vector
+//   index    (%outer, %position)            yields i64[]; a position whose index is not in [0, length) has no line
+//   element  (%outer, %row, %column)        yields a vector whose lane l belongs to column `column` + l
+//   update   (%outer, %position, %column)   likewise
+//   combine  (%state, %update)              yields what becomes of such a vector
 //
-// Lines do not wait for one another, and who finds a line's positions in which way is the target's choice: no choice changes a bit.
+// Lines do not wait for one another, and who finds a line's positions in which way is the target's choice: no choice
+// changes a bit.
 #include "ir/ops/kernel_attributes.hpp"
 #include "ir/support/format.hpp"
 
@@ -36,8 +40,10 @@ OpDefinition op_scatter_lines() {
     }
     if (!c.operands[0].is_static() ||
         c.operands[0].element_count() != number("outer") * number("length") * number("inner")) {
-      return c.fail("c2", format("{} does not hold {} * {} lines of {}", c.operands[0].text(), number("outer"),
-                                 number("length"), number("inner")), {0});
+      return c.fail("c2",
+                    format("{} does not hold {} * {} lines of {}", c.operands[0].text(), number("outer"),
+                           number("length"), number("inner")),
+                    {0});
     }
     if (number("inner") % number("lanes") != 0) {
       return c.fail("c3", format("lines of {} are not made of vectors of {}", number("inner"), number("lanes")));
