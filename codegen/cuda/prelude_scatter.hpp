@@ -1,9 +1,9 @@
 // prelude_scatter.hpp: lines of a tensor that collect their updates, in the order of the updates. Behind
 // prelude_sort.hpp, in files with such a kernel.
 //
-// A block owns some lines. It reads all indices, keeps those that are its lines' in order, and sorts them by line;
-// then each thread takes a piece of a line through all of the line's updates, in a register. Integer atomics that a set of
-// bits or a sum comes out of are the only ones: results do not depend on which thread comes first.
+// A block owns some lines. It reads all indices, keeps those that are its lines' in order, and sorts them by line; then
+// each thread takes a piece of a line through all of the line's updates, in registers. Atomics fill a set of bits and a
+// list whose order nothing depends on; no sum is one.
 //
 // Why every block reads every index: they are few beside the lines, lie in the second-level cache, and stay in order; a
 // table of who belongs where would be a second kernel, and memory to clear. And why sort: so that an update is looked for
@@ -24,8 +24,10 @@ inline constexpr std::string_view kCudaScatterPrelude = R"prelude(
 // keeps the order of a line's updates whichever way it is done.
 constexpr int kPlaceBits = 12;
 constexpr unsigned kPlaces = (1u << kPlaceBits) - 1;
-inline void prefetch_line(const void* from) { asm volatile("prefetch.global.L2 [%0];" ::"l"(from)); }
 inline int line_of(unsigned key) { return static_cast<int>(key >> kPlaceBits); }
+
+// Into the second-level cache.
+inline void prefetch_line(const void* from) { asm volatile("prefetch.global.L2 [%0];" ::"l"(from)); }
 
 // The lines of block number `block` of kBlocks: groups of kGroup neighbouring lines are dealt out by turns, so that lines
 // which many updates are for, often the first ones, meet in no one block.
