@@ -14,6 +14,7 @@
 #include "frontend/ops/linalg.hpp"
 #include "frontend/ops/reduce.hpp"
 #include "frontend/ops/shape.hpp"
+#include "frontend/ops/sorting.hpp"
 #include "frontend/ops/window.hpp"
 #include "frontend/optim/optimizers.hpp"
 #include "frontend/optim/schedules.hpp"

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "frontend/ops/creation.hpp"
 #include "frontend/ops/elementwise.hpp"
 #include "frontend/ops/indexing.hpp"
 #include "frontend/ops/linalg.hpp"
 #include "frontend/ops/reduce.hpp"
 #include "frontend/ops/shape.hpp"
+#include "frontend/ops/sorting.hpp"
 #include "frontend/promotion.hpp"
 #include "frontend/testing.hpp"
 
@@ -127,6 +130,26 @@ TEST(TensorTest, GathersAndScatters) {
   EXPECT_EQ(scatter_along_axis(zeros({2, 3}), tensor({{2}, {1}}), 7.0, "set", 1).to_vector<double>(),
             (Doubles{0, 0, 7, 0, 7, 0}));
   EXPECT_EQ(dynamic_slice(x, {tensor(1), tensor(5)}, {1, 2}).to_vector<double>(), (Doubles{5, 6}));
+}
+
+TEST(TensorTest, Sorts) {
+  using Ints = std::vector<std::int64_t>;
+  const Tensor x = tensor({{3.0, 1.0, 2.0, 1.0}, {-1.0, 5.0, 0.0, -2.0}});
+  EXPECT_EQ(sort(x).to_vector<double>(), (Doubles{1, 1, 2, 3, -2, -1, 0, 5}));
+  EXPECT_EQ(sort(x, 0, true).to_vector<double>(), (Doubles{3, 5, 2, 1, -1, 1, 0, -2}));
+  EXPECT_EQ(argsort(x).to_vector<std::int64_t>(), (Ints{1, 3, 2, 0, 3, 0, 2, 1}));
+  EXPECT_EQ(argsort(x, -1, true).to_vector<std::int64_t>(), (Ints{0, 2, 1, 3, 1, 2, 0, 3}));
+  const auto [values, indices] = top_k(x, 2);
+  EXPECT_EQ(values.to_vector<double>(), (Doubles{3, 2, 5, 0}));
+  EXPECT_EQ(indices.to_vector<std::int64_t>(), (Ints{0, 2, 1, 2}));
+  EXPECT_EQ(top_k(x, 1, 0, false).values.to_vector<double>(), (Doubles{-1, 1, 0, -2}));
+  EXPECT_EQ(sort(zeros({2, 0})).shape(), (Shape{2, 0}));
+  EXPECT_EQ(top_k(zeros({0}), 0).values.shape(), (Shape{0}));
+  // Longer than a block of threads sorts by itself.
+  const Tensor shuffled = (arange(10000) * 7919) % 10007;
+  const Ints sorted = sort(shuffled).to_vector<std::int64_t>();
+  EXPECT_TRUE(std::ranges::is_sorted(sorted));
+  EXPECT_EQ(take(shuffled, argsort(shuffled)).to_vector<std::int64_t>(), sorted);
 }
 
 TEST(TensorTest, Arranges) {

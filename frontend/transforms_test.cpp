@@ -10,6 +10,7 @@
 #include "frontend/ops/linalg.hpp"
 #include "frontend/ops/reduce.hpp"
 #include "frontend/ops/shape.hpp"
+#include "frontend/ops/sorting.hpp"
 #include "frontend/testing.hpp"
 
 namespace hyperion {
@@ -203,6 +204,16 @@ TEST(GradTest, PassesAuxThrough) {
   EXPECT_EQ(std::get<0>(value.second).to_vector<double>(), (Doubles{3, 6}));
   EXPECT_EQ(std::get<1>(value.second).item(), 1);
   EXPECT_EQ(gradient.to_vector<double>(), (Doubles{2, 4}));
+}
+
+TEST(GradTest, GoesWhereSortedElementsWent) {
+  const Tensor x = tensor({3.0, 1.0, 2.0}), weights = tensor({1.0, 10.0, 100.0});
+  EXPECT_EQ(grad([&](const Tensor& t) { return sum(sort(t) * weights); })(x).to_vector<double>(), (Doubles{100, 1, 10}));
+  const auto two = [&](const Tensor& t) { return sum(top_k(t, 2).values * tensor({1.0, 10.0})); };
+  EXPECT_EQ(grad(two)(x).to_vector<double>(), (Doubles{1, 0, 10}));
+  const Tensor rows = tensor({{3.0, 1.0}, {1.0, 3.0}});
+  EXPECT_EQ(vmap([](const Tensor& t) { return argsort(t); })(rows).to_vector<std::int64_t>(),
+            (std::vector<std::int64_t>{1, 0, 0, 1}));
 }
 
 TEST(GradTest, ByAnotherArgument) {

@@ -1,5 +1,8 @@
 #include "ir/contraction_blocks.hpp"
 
+#include <array>
+
+#include "ir/block_signature.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::ir {
@@ -8,21 +11,6 @@ namespace {
 constexpr std::size_t kFactors = 2;
 
 bool has_map(const Op& op, std::string_view attribute) { return !op.attributes.text(attribute).empty(); }
-
-Type yielded(const Function& kernel, BlockId block) {
-  const OpId last = kernel.block(block).last;
-  if (!last.valid() || !kernel.op(last).is("yield") || kernel.op(last).operands.size() != 1) return {};
-  return kernel.type(kernel.op(last).operands[0]);
-}
-
-bool takes(const Function& kernel, BlockId block, const std::vector<Type>& types) {
-  const std::vector<ValueId>& arguments = kernel.block(block).arguments;
-  if (arguments.size() != types.size()) return false;
-  for (std::size_t k = 0; k < types.size(); ++k) {
-    if (kernel.type(arguments[k]) != types[k]) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -38,7 +26,7 @@ ContractionBlocks contraction_blocks(const Op& op) {
 DType contraction_sum_dtype(const Function& kernel, const Op& op) {
   if (!has_map(op, "lhs_map")) return accumulation_dtype(kernel.type(op.operands[0]).dtype());
   if (!has_map(op, "rhs_map")) return accumulation_dtype(kernel.type(op.operands[1]).dtype());
-  const Type type = yielded(kernel, op.blocks.at(0));
+  const Type type = yielded_type(kernel, op.blocks.at(0));
   return type == Type() ? DType::f32 : type.dtype();
 }
 
@@ -53,10 +41,10 @@ std::string defect_of_contraction_blocks(const Function& kernel, const Op& op) {
   const ContractionBlocks blocks = contraction_blocks(op);
   for (const auto& map : {blocks.lhs_map, blocks.rhs_map}) {
     if (!map) continue;
-    if (!takes(kernel, *map, {index, index, index})) return "a map takes three indices: i64[]";
-    if (yielded(kernel, *map) != vector) return format("a map yields {}", vector.text());
+    if (!block_takes(kernel, *map, std::array{index, index, index})) return "a map takes three indices: i64[]";
+    if (yielded_type(kernel, *map) != vector) return format("a map yields {}", vector.text());
   }
-  if (blocks.epilogue && !takes(kernel, *blocks.epilogue, {vector, index, index, index})) {
+  if (blocks.epilogue && !block_takes(kernel, *blocks.epilogue, std::array{vector, index, index, index})) {
     return format("the epilogue takes sums, {}, and three indices, i64[]", vector.text());
   }
   return {};

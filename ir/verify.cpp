@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "ir/contraction_blocks.hpp"
+#include "ir/line_blocks.hpp"
 #include "ir/module.hpp"
 #include "ir/support/format.hpp"
 #include "ir/text/print.hpp"
@@ -30,7 +31,7 @@ class FunctionVerifier {
     walk();
     check_uses();
     const auto is_sound = [&] { return diagnostics_.error_count() == errors_before; };
-    if (function_.kind == FunctionKind::kernel && is_sound()) check_contractions();
+    if (function_.kind == FunctionKind::kernel && is_sound()) check_blocks();
     if (function_.kind == FunctionKind::kernel && is_sound()) check_bounds();
     return diagnostics_.error_count() == errors_before;
   }
@@ -138,11 +139,13 @@ class FunctionVerifier {
     }
   }
 
-  void check_contractions() {
+  void check_blocks() {
     for (std::uint32_t i = 0; i < function_.op_slots(); ++i) {
       const Op& op = function_.op(OpId{i});
-      if (op.definition == nullptr || (!op.is("contract") && !op.is("convolve"))) continue;
-      const std::string defect = defect_of_contraction_blocks(function_, op);
+      if (op.definition == nullptr) continue;
+      std::string defect;
+      if (op.is("contract") || op.is("convolve")) defect = defect_of_contraction_blocks(function_, op);
+      if (op.is("scatter_lines") || op.is("sort_lines")) defect = defect_of_line_blocks(function_, op);
       if (!defect.empty()) complain(OpId{i}, defect);
     }
   }

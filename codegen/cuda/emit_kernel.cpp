@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "codegen/cuda/emit_contraction.hpp"
+#include "codegen/cuda/emit_scatter.hpp"
+#include "codegen/cuda/emit_sort.hpp"
 #include "codegen/cuda/kernel_translator.hpp"
 #include "ir/support/format.hpp"
 
@@ -12,11 +14,11 @@ namespace {
 using ir::Op;
 using ir::OpId;
 
-// The op whose body is an epilogue, if the kernel is one around such an op.
+// The op that the kernel is built around, if there is one.
 const Op* find_anchor(const ir::Function& kernel) {
   for (OpId id : kernel.ops()) {
     const Op& op = kernel.op(id);
-    if (op.is("contract") || op.is("convolve")) return &op;
+    if (is_cuda_anchor(op)) return &op;
   }
   return nullptr;
 }
@@ -112,7 +114,10 @@ CudaKernelText join_cuda_kernels(const std::string& name, std::span<const CudaJo
 
 StatusOr<CudaKernelText> emit_cuda_kernel(const ir::Function& kernel, const Lowered& lowered, const CudaTarget& target,
                                           CppScalarFunctions& scalars, ScheduleTable& schedules) {
-  if (const Op* anchor = find_anchor(kernel)) return emit_cuda_contraction(kernel, *anchor, target, scalars, schedules);
+  const Op* const anchor = find_anchor(kernel);
+  if (anchor != nullptr && anchor->is("scatter_lines")) return emit_cuda_scatter(kernel, *anchor, target, scalars);
+  if (anchor != nullptr && anchor->is("sort_lines")) return emit_cuda_sort(kernel, *anchor, target, scalars);
+  if (anchor != nullptr) return emit_cuda_contraction(kernel, *anchor, target, scalars, schedules);
   return emit_tiles(kernel, lowered, target, scalars);
 }
 

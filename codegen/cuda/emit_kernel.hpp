@@ -38,7 +38,7 @@ struct CudaPart {
 
 struct CudaKernelText {
   // Which part of the prelude it needs besides the first.
-  enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma };
+  enum class Uses : std::uint8_t { nothing, contractions, wgmma, mma, scatter, sort };
 
   std::string text;
   std::string schedule;  // of a contraction, for dumps

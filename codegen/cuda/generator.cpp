@@ -16,6 +16,8 @@
 #include "codegen/cuda/prelude_dense.hpp"
 #include "codegen/cuda/prelude_launch.hpp"
 #include "codegen/cuda/prelude_mma.hpp"
+#include "codegen/cuda/prelude_scatter.hpp"
+#include "codegen/cuda/prelude_sort.hpp"
 #include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
@@ -195,6 +197,8 @@ class CudaGenerator final : public CodeGenerator {
       if (uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaRingPrelude;
       if (uses(Uses::wgmma)) out += kCudaAsyncPrelude;
       if (uses(Uses::mma)) out += kCudaMmaInstructions, out += kCudaMmaPrelude;
+      if (uses(Uses::scatter) || uses(Uses::sort)) out += kCudaSortPrelude;
+      if (uses(Uses::scatter)) out += kCudaScatterPrelude;
       return out;
     }
     std::string text() const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/line_blocks.hpp"
+
 namespace hyperion::codegen {
 
 using ir::Op;
@@ -24,6 +26,11 @@ IndexFact exactly(std::int64_t value) {
 IndexFact bounded(std::int64_t low, std::int64_t high, std::int64_t divisor = 1) {
   if (low <= -kFar || high >= kFar) return {.divisor = divisor};
   return {low, high, divisor};
+}
+
+// Of an index: at least 0.
+IndexFact below(std::int64_t count, std::int64_t divisor) {
+  return bounded(0, std::max<std::int64_t>(count - 1, 0), divisor);
 }
 
 IndexFact product(const IndexFact& a, const IndexFact& b) {
@@ -101,6 +108,7 @@ void IndexFacts::visit(ir::BlockId block) {
 void IndexFacts::visit(const Op& op) {
   if (op.is("for")) return visit_loop(op);
   if (op.is("contract") || op.is("convolve")) return visit_anchor(op);
+  if (op.is("scatter_lines") || op.is("sort_lines")) return visit_lines(op);
   if (op.results.size() != 1) return;
   const ValueId result = op.results[0];
   const Type type = kernel_.type(result);
@@ -172,12 +180,28 @@ void IndexFacts::visit_loop(const Op& op) {
   visit(op.blocks[0]);
 }
 
+void IndexFacts::visit_lines(const Op& op) {
+  if (op.is("sort_lines")) {
+    const std::vector<ValueId>& arguments = kernel_.block(ir::sort_block(op)).arguments;
+    facts_[arguments[0]] = below(op.attributes.integer("outer"), 1);
+    facts_[arguments[1]] = below(op.attributes.integer("length"), 1);
+    facts_[arguments[2]] = below(op.attributes.integer("inner"), 1);
+    return visit(ir::sort_block(op));
+  }
+  const ir::ScatterBlocks blocks = ir::scatter_blocks(op);
+  for (ir::BlockId block : {blocks.index, blocks.element, blocks.update}) {
+    const std::vector<ValueId>& arguments = kernel_.block(block).arguments;
+    facts_[arguments[0]] = below(op.attributes.integer("outer"), 1);
+    facts_[arguments[1]] = below(op.attributes.integer(block == blocks.element ? "length" : "positions"), 1);
+    if (block != blocks.index)
+      facts_[arguments[2]] = below(op.attributes.integer("inner"), op.attributes.integer("lanes"));
+    visit(block);
+  }
+}
+
 void IndexFacts::visit_anchor(const Op& op) {
   if (op.blocks.empty()) return;
   const std::vector<ValueId>& arguments = kernel_.block(op.blocks[0]).arguments;
-  const auto below = [](std::int64_t count, std::int64_t divisor) {
-    return bounded(0, std::max<std::int64_t>(count - 1, 0), divisor);
-  };
   const ir::Attributes& a = op.attributes;
   if (op.is("contract")) {
     std::int64_t batches = 1;

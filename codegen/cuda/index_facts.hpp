@@ -52,6 +52,7 @@ class IndexFacts {
   void visit(const ir::Op& op);
   void visit_loop(const ir::Op& op);
   void visit_anchor(const ir::Op& op);
+  void visit_lines(const ir::Op& op);
   void visit_mask(const ir::Op& op);
   IndexFact affine(const ir::Op& op) const;
 

@@ -17,6 +17,10 @@ std::string cuda_identifier(const std::string& name) {
   return out;
 }
 
+bool is_cuda_anchor(const Op& op) {
+  return op.is("contract") || op.is("convolve") || op.is("scatter_lines") || op.is("sort_lines");
+}
+
 // ---- names and types ------------------------------------------------------------------------------------------
 
 // Names of the kernel's values keep their user's spelling, with an underscore so that none is a word of C++.
@@ -74,6 +78,25 @@ std::string CudaKernelTranslator::translate_body(ir::BlockId id, const std::stri
   return std::exchange(out_, {});
 }
 
+std::string CudaKernelTranslator::translate_prefetches(ir::BlockId id, std::size_t depth) {
+  depth_ = depth;
+  // Nothing that was loaded takes part, so an address is known as soon as what it is computed from is.
+  std::set<ValueId> loaded;
+  for (OpId op_id : kernel_.ops_of(id)) {
+    const Op& op = kernel_.op(op_id);
+    if (op.results.size() != 1) continue;
+    const bool is_known = std::ranges::none_of(op.operands, [&](ValueId operand) { return loaded.contains(operand); });
+    if (!is_known || op.is("load")) loaded.insert(op.results[0]);
+    if (!is_known) continue;
+    if (!op.is("load")) {
+      translate(op);
+    } else if (is_vector(op.results[0]) && !is_vector(op.operands[1])) {
+      line(format("prefetch_line({} + {});", name(op.operands[0]), element(op.operands[1])));
+    }
+  }
+  return std::exchange(out_, {});
+}
+
 // Depth is that of the kernel's loops, which the verifier and the parser bound.
 void CudaKernelTranslator::block(ir::BlockId id) {
   for (OpId op : kernel_.ops_of(id)) translate(kernel_.op(op));
@@ -92,7 +115,7 @@ void CudaKernelTranslator::translate(const Op& op) {
       {"reduce_columns", &CudaKernelTranslator::reduce_columns},
       {"transpose_lanes", &CudaKernelTranslator::transpose_lanes},
   };
-  if (op.is("return") || op.is("contract") || op.is("convolve")) return;
+  if (op.is("return") || is_cuda_anchor(op)) return;
   if (const auto found = translations.find(op.name()); found != translations.end()) return (this->*found->second)(op);
   const ValueId result = op.results.empty() ? ValueId{} : op.results[0];
   if (op.is("broadcast")) {
@@ -362,6 +385,7 @@ bool CudaKernelTranslator::is_short_loop(const Op& op) const {
 // All next values are computed before any is assigned.
 void CudaKernelTranslator::yield(const Op& op) {
   if (op.operands.empty()) return;
+  if (is_cuda_anchor(kernel_.op(kernel_.block(op.parent).owner))) return;
   const auto& arguments = kernel_.block(op.parent).arguments;
   std::vector<std::string> next;
   for (std::size_t k = 0; k < op.operands.size(); ++k) {

@@ -25,6 +25,10 @@ class CudaKernelTranslator {
   const std::string& name(ir::ValueId id);
   std::string pointer_type(std::size_t k) const;  // "const float*"
   std::string parameter(std::size_t k, bool restrict_pointer);
+  // int for what is proven to fit.
+  std::string type(ir::ValueId id) const;
+  // The value as a scalar, or element i of it in a loop over registers.
+  std::string element(ir::ValueId id);
 
   // How the tile's number is computed; stores of threads for which `live` is false must not happen (empty: all live).
   struct Tile {
@@ -32,8 +36,12 @@ class CudaKernelTranslator {
   };
   // Ops of a block up to its terminator, at this depth of indentation. An anchor's body is left out.
   std::string translate(ir::BlockId block, const Tile& tile, std::size_t depth);
-  // The body of an anchor: one thread holds the vector of sums, `valid` of whose lanes exist.
+  // A block of an anchor: one thread holds its vectors, `valid` of whose lanes exist (empty: all). What a block yields is
+  // left to who calls.
   std::string translate_body(ir::BlockId block, const std::string& valid, std::size_t depth);
+
+  // The same block's loads of neighbouring elements, as prefetches of where they begin, with what computes that.
+  std::string translate_prefetches(ir::BlockId block, std::size_t depth);
 
   // Elements of shared memory that reductions take, as declarations for the head of the kernel.
   const std::string& shared_declarations() const { return shared_; }
@@ -44,11 +52,7 @@ class CudaKernelTranslator {
   bool is_vector(ir::ValueId id) const { return kernel_.type(id).rank() == 1; }
   int registers(ir::ValueId id) const { return static_cast<int>(kernel_.type(id).element_count()) / team_.threads; }
   DType dtype(ir::ValueId id) const { return kernel_.type(id).dtype(); }
-  // int for what is proven to fit.
-  std::string type(ir::ValueId id) const;
   bool is_int(ir::ValueId id) const { return dtype(id) == DType::i64 && facts_.of(id).fits_int(); }
-  // The value as a scalar, or element i of it in a loop over registers.
-  std::string element(ir::ValueId id);
   // For an op that computes in 64 bits from what may be an int.
   std::string widened(ir::ValueId id);
 
@@ -99,5 +103,8 @@ class CudaKernelTranslator {
 };
 
 std::string cuda_identifier(const std::string& name);
+
+// Whether a kernel is built around the op, whose blocks are translated on their own.
+bool is_cuda_anchor(const ir::Op& op);
 
 }  // namespace hyperion::codegen

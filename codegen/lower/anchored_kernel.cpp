@@ -3,6 +3,7 @@
 #include <map>
 
 #include "codegen/lower/cost.hpp"
+#include "codegen/lower/map_nest.hpp"
 
 namespace hyperion::codegen {
 
@@ -32,18 +33,6 @@ Lowered begin_anchored_kernel(const ir::Function& group) {
 }
 
 namespace {
-
-// The element of a lambda, with its own indices replaced.
-TermId at_indices(TermPool& pool, const ir::Lambda& lambda, const std::vector<TermId>& indices) {
-  std::map<VariableId, TermId> replacement;
-  for (std::size_t k = 0; k < lambda.variables.size(); ++k) replacement[lambda.variables[k]] = indices[k];
-  return pool.substitute(lambda.body, {.variable = [&](VariableId v) -> std::optional<TermId> {
-                                         const auto found = replacement.find(v);
-                                         if (found == replacement.end()) return std::nullopt;
-                                         return found->second;
-                                       },
-                                       .access = {}});
-}
 
 class AnchoredWriter {
  public:
@@ -121,7 +110,7 @@ class AnchoredWriter {
     suffix_ = k == 0 ? "_of_lhs" : "_of_rhs";
     const std::vector<TermId> indices =
         open_at(op, kernel_.add_block(op), factor.place, factor.lanes_along, names);
-    const TermId element = at_indices(composed_.pool, composed_.operands[k], indices);
+    const TermId element = element_at(composed_.pool, composed_.operands[k], indices);
     cost_.add(element);
     const Value value = writer_.builder().cast(writer_.splat(writer_.element(element)), sum_);
     writer_.close_block(std::span(&value, 1));
@@ -135,7 +124,7 @@ class AnchoredWriter {
     const std::vector<TermId> indices = open_at(op, body, plan_.result, 2, {"batch", "row", "column"});
     writer_.define_access(static_cast<int>(inputs_), b.cast(sums, plan_.group.type(plan_.anchor.results[0]).dtype()));
     std::vector<TermId> elements;
-    for (const ir::Lambda& output : composed_.outputs) elements.push_back(at_indices(composed_.pool, output, indices));
+    for (const ir::Lambda& output : composed_.outputs) elements.push_back(element_at(composed_.pool, output, indices));
     for (TermId element : elements) cost_.add(element);
     for (TermId element : elements) writer_.element(element);
     for (std::size_t k = 0; k < elements.size(); ++k) {
@@ -172,5 +161,11 @@ void write_anchored_kernel(Lowered& out, const AnchorPlan& plan, std::string_vie
 }
 
 std::vector<TermId> indices_at(TermPool& pool, TermId position, Type type) { return digits(pool, position, type.sizes()); }
+
+TermId element_at(TermPool& pool, const ir::Lambda& lambda, const std::vector<TermId>& indices) {
+  std::map<VariableId, TermId> replacement;
+  for (std::size_t k = 0; k < lambda.variables.size(); ++k) replacement[lambda.variables[k]] = indices[k];
+  return rename(pool, lambda.body, replacement);
+}
 
 }  // namespace hyperion::codegen

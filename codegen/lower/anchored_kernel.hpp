@@ -47,4 +47,7 @@ bool has_packed_kernel(DType dtype);
 // The indices of the element at linear offset `position` of a dense tensor.
 std::vector<ir::TermId> indices_at(ir::TermPool& pool, ir::TermId position, Type type);
 
+// The element of a lambda, with its own indices replaced.
+ir::TermId element_at(ir::TermPool& pool, const ir::Lambda& lambda, const std::vector<ir::TermId>& indices);
+
 }  // namespace hyperion::codegen

@@ -261,13 +261,9 @@ class MapLowering {
 }  // namespace
 
 Lowered lower_group(const ir::Function& group, const LoweringTarget& target) {
-  for (const auto& lower_anchor : {lower_contraction, lower_convolution}) {
+  for (const auto& lower_anchor :
+       {lower_contraction, lower_convolution, lower_scatter, lower_cumulative, lower_sort}) {
     if (std::optional<Lowered> special = lower_anchor(group, target)) return std::move(*special);
-  }
-  // One walk along the axis is little work but few threads: teams rather compute each element by its definition.
-  for (const auto& lower_walk : {lower_cumulative, lower_scatter}) {
-    if (target.has_teams) break;
-    if (std::optional<Lowered> special = lower_walk(group, target)) return std::move(*special);
   }
   if (target.has_teams) return lower_for_teams(group, target);
   return MapLowering(group, compose(group), target).write();

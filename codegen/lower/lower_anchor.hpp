@@ -12,6 +12,7 @@ namespace hyperion::codegen {
 std::optional<Lowered> lower_contraction(const ir::Function& group, const LoweringTarget& target);  // dot
 std::optional<Lowered> lower_convolution(const ir::Function& group, const LoweringTarget& target);  // conv and gradients
 std::optional<Lowered> lower_cumulative(const ir::Function& group, const LoweringTarget& target);
+std::optional<Lowered> lower_sort(const ir::Function& group, const LoweringTarget& target);  // arg_sort
 std::optional<Lowered> lower_scatter(const ir::Function& group, const LoweringTarget& target);
 
 }  // namespace hyperion::codegen

@@ -11,6 +11,8 @@ using ir::TermId;
 using ir::Value;
 
 std::optional<Lowered> lower_cumulative(const ir::Function& group, const LoweringTarget& target) {
+  // One walk along the axis is little work but few threads: teams rather compute each element by its definition.
+  if (target.has_teams) return std::nullopt;
   const ir::Op* const op = lone_op(group, "cumulative");
   if (op == nullptr) return std::nullopt;
   const Type type = group.type(op->results[0]);

@@ -2,8 +2,9 @@
 //
 // Its definition, which asks every element for all updates, would take quadratic time. Here each slab (slab_kernel.hpp)
 // walks all positions of the indices in their order, so duplicates combine in the order of the definition, and slabs
-// share no element.
+// share no element. Teams of threads have a form of their own (scatter_for_teams.hpp).
 #include "codegen/lower/lower_anchor.hpp"
+#include "codegen/lower/scatter_for_teams.hpp"
 #include "codegen/lower/slab_kernel.hpp"
 #include "ir/ops/indexed.hpp"
 
@@ -84,6 +85,7 @@ std::optional<Lowered> lower_scatter(const ir::Function& group, const LoweringTa
   // Without updates there is nothing to read where an index is known.
   if (op == nullptr || group.type(op->operands[2]).element_count() == 0) return std::nullopt;
   const SlabShape shape = SlabShape::of(group.type(op->results[0]), op->attributes.integer("axis"));
+  if (target.has_teams) return scatter_for_teams(group, *op, shape);
   Lowered out = begin_anchored_kernel(group);
   out.flops = static_cast<std::uint64_t>(group.type(op->operands[2]).element_count());
   SlabWriter slabs(out, group, *op, shape, target);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "codegen/lower/map_nest.hpp"
 
 namespace hyperion::codegen {
 
@@ -72,11 +71,7 @@ void SlabWriter::write(const std::function<void()>& slab) {
 }
 
 TermId SlabWriter::operand(std::size_t k, TermId position) {
-  const ir::Lambda& lambda = composed_.operands[k];
-  const std::vector<TermId> indices = indices_at(pool(), position, group_.type(op_.operands[k]));
-  std::map<VariableId, TermId> replacement;
-  for (std::size_t axis = 0; axis < indices.size(); ++axis) replacement[lambda.variables[axis]] = indices[axis];
-  return rename(pool(), lambda.body, replacement);
+  return element_at(pool(), composed_.operands[k], indices_at(pool(), position, group_.type(op_.operands[k])));
 }
 
 TermId SlabWriter::inner_of(TermId line) {

@@ -12,6 +12,7 @@
 namespace hyperion {
 namespace {
 
+using testing_support::expect_code;
 using testing_support::gpu;
 using testing_support::op_samples;
 using testing_support::OpSample;
@@ -19,20 +20,6 @@ using testing_support::SampleProgram;
 using testing_support::Values;
 
 class CudaOps : public ::testing::TestWithParam<DType> {};
-
-// Up to what this machine can do without a GPU.
-void expect_code(const ir::Module& module, const codegen::DriverOptions& options) {
-  codegen::StageListener listener{.wants_code = testing_support::has_nvrtc()};
-  listener.module = [&](codegen::Stage stage, const ir::Module& shown) {
-    Diagnostics defects;
-    if (stage == codegen::Stage::kernels) {
-      EXPECT_TRUE(ir::verify(shown, defects)) << defects.render();
-    }
-  };
-  const std::unique_ptr<ir::Module> copy = module.clone();
-  const auto compiled = codegen::compile(*copy, "samples", options, listener);
-  EXPECT_TRUE(compiled) << compiled.error().text();
-}
 
 void compare(const ir::OpDefinition& op, const std::vector<OpSample>& samples) {
   const SampleProgram program(op, samples);

@@ -1,6 +1,8 @@
 // cuda_testing.hpp: what this machine can do for CUDA: print, compile, or run. Tests go as far as it allows.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <optional>
 
 #include "codegen/driver/run.hpp"
@@ -29,6 +31,21 @@ inline codegen::CudaTarget cuda_target(bool bitwise) {
   if (gpu() != nullptr) target = std::get<codegen::CudaTarget>(*codegen::target_of(gpu()->device));
   target.bitwise = bitwise;
   return target;
+}
+
+// Up to what a machine can do without a GPU: kernels are verified, printed, and compiled if there is an NVRTC.
+inline void expect_code(const ir::Module& module, const codegen::DriverOptions& options,
+                        const std::string& function = "samples") {
+  codegen::StageListener listener{.wants_code = has_nvrtc()};
+  listener.module = [&](codegen::Stage stage, const ir::Module& shown) {
+    Diagnostics defects;
+    if (stage == codegen::Stage::kernels) {
+      EXPECT_TRUE(ir::verify(shown, defects)) << defects.render();
+    }
+  };
+  const std::unique_ptr<ir::Module> copy = module.clone();
+  const auto compiled = codegen::compile(*copy, function, options, listener);
+  EXPECT_TRUE(compiled) << compiled.error().text();
 }
 
 }  // namespace hyperion::testing_support

@@ -1,5 +1,5 @@
-// cumulative and scatter have kernels of their own, which walk an axis once. Against the interpreter, bit for bit: axes
-// first, last and between, rows narrower and wider than a slab, duplicates in the indices, indices out of range.
+// cumulative, scatter and arg_sort have kernels of their own, which walk an axis in order. Against the interpreter, bit for
+// bit: axes first, last and between, rows narrower and wider than a slab, duplicates in the indices, indices out of range.
 #include <gtest/gtest.h>
 
 #include "codegen/driver/run.hpp"
@@ -121,6 +121,39 @@ TEST(CompiledScatter, NothingToUpdateOrToWrite) {
     %0 = scatter %x, %i, %u {axis = 0}
     %1 = scatter %e, %j, %v {axis = 0}
     return %0, %1
+  })");
+  expect_interpreted_bits(*module, testing_support::random_arguments(*module->find("f"), 1));
+}
+
+// Lines of no whole number of runs, with equals, in both directions; elements that are narrow, wide, signed and not.
+TEST(CompiledArgSort, EveryLengthTypeAndDirection) {
+  unsigned which = 0;
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8, DType::bool_, DType::i64}) {
+    ir::Module module("programs");
+    ir::Builder b(module.add("f"), &module);
+    std::vector<Value> results;
+    for (const std::int64_t length : {1, 2, 3, 8, 21, 33}) {
+      const unsigned k = which++;
+      const std::int64_t axis = k % 3;
+      std::vector<Dim> dims{Dim(2), Dim(3), Dim(2)};
+      dims[static_cast<std::size_t>(axis)] = Dim(length);
+      results.push_back(b.apply("arg_sort", {b.parameter(Type(dtype, dims))},
+                                {{"axis", axis}, {"descending", k % 2 == 0}, {"dtype", k % 4 < 2 ? DType::i32 : DType::i64}}));
+    }
+    b.return_values(results);
+    expect_interpreted_bits(module, testing_support::random_arguments(*module.find("f"), which, -9, 9));
+  }
+}
+
+TEST(CompiledArgSort, SpecialValuesAndViews) {
+  const auto module = testing_support::module_of(R"(func @f(%x: f32[5, 7]) -> i64[7, 5], i64[8], i32[6] {
+    %0 = transpose %x {permutation = [1, 0]}
+    %1 = arg_sort %0 {axis = 1}
+    %2 = constant [1.0, nan, -0.0, inf, 0.0, nan, 1.0, -inf] : f32[8]
+    %3 = arg_sort %2 {axis = 0, descending = true}
+    %4 = constant 2.0 : f16[6]
+    %5 = arg_sort %4 {axis = 0, dtype = i32}
+    return %1, %3, %5
   })");
   expect_interpreted_bits(*module, testing_support::random_arguments(*module->find("f"), 1));
 }

@@ -162,6 +162,7 @@ std::vector<Violation> reduction_violations() {
   const auto along = [](std::string_view kind, std::int64_t axis) {
     return Attributes{{"kind", word(kind)}, {"axis", axis}};
   };
+  const auto sort = [](std::int64_t axis, DType dtype) { return Attributes{{"axis", axis}, {"dtype", dtype}}; };
   Attributes float_indices = along("max", 0);
   float_indices.set("dtype", DType::f32);
   const auto dot = [](Integers lhs_batch, Integers rhs_batch, Integers lhs, Integers rhs) {
@@ -180,6 +181,9 @@ std::vector<Violation> reduction_violations() {
       {"arg_reduce.c3", {"f32[0]"}, along("max", 0)},
       {"arg_reduce.c4", {"f32[3]"}, float_indices},
       {"arg_reduce.c5", {"c64[3]"}, along("max", 0)},
+      {"arg_sort.c1", {"f32[3]"}, sort(1, DType::i64)},
+      {"arg_sort.c2", {"f32[3]"}, sort(0, DType::u32)},
+      {"arg_sort.c3", {"c64[3]"}, sort(0, DType::i64)},
       {"cumulative.c1", {"f32[3]"}, along("and", 0)},
       {"cumulative.c2", {"f32[3]"}, along("sum", -1)},
       {"cumulative.c3", {"bool[3]"}, along("sum", 0)},

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 
+#include "ir/logic/term_evaluator.hpp"
 #include "tests/support/numeric.hpp"
 #include "tests/support/op_sampler.hpp"
 
@@ -410,6 +412,53 @@ TEST(Definition, ArgReduceFindsTheFirstNanAndTheFirstOfEquals) {
   EXPECT_EQ(index("max", {0.0, -0.0, 3, 3}), 2);
   EXPECT_EQ(index("min", {0.0, -0.0, 3}), 0);
   EXPECT_EQ(index("min", {infinity, 2, 2}), 1);
+}
+
+TEST(Definition, ArgSort) {
+  expect_reference("arg_sort", [](const OpSample& s, const std::vector<Dense>& in, Dense& out) {
+    const std::size_t axis = attribute(s, "axis");
+    each_line(in[0], axis, [&](const Index& at, std::vector<double>& line) {
+      std::vector<std::size_t> order(line.size());
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      const bool descending = s.attributes.boolean("descending");
+      std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+        return descending ? line[b] < line[a] : line[a] < line[b];
+      });
+      for (std::size_t k = 0; k < line.size(); ++k) {
+        Index place = at;
+        place.insert(place.begin() + static_cast<std::ptrdiff_t>(axis), static_cast<std::int64_t>(k));
+        out[place] = static_cast<double>(order[k]);
+      }
+    });
+  });
+}
+
+TEST(Definition, ArgSortKeepsEqualsInOrderAndTakesNanForTheGreatest) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  const auto sorted = [](bool descending, const std::vector<double>& line) {
+    OpSample sample{&ir::op("arg_sort"), {literal_of(Type(DType::f32, {Dim(std::ssize(line))}), line)}, {}, {}, {}};
+    sample.attributes = {{"axis", std::int64_t{0}}, {"descending", descending}};
+    return numbers(evaluate(sample)[0]);
+  };
+  const std::vector<double> line = {1, nan, -0.0, infinity, 0.0, -nan, 1, -infinity};
+  EXPECT_EQ(sorted(false, line), (std::vector<double>{7, 2, 4, 0, 6, 3, 1, 5}));
+  EXPECT_EQ(sorted(true, line), (std::vector<double>{1, 5, 3, 0, 6, 2, 4, 7}));
+}
+
+// What the interpreter does at once is what the definition counts out.
+TEST(Definition, ArgSortIsEvaluatedAsItIsDefined) {
+  const ir::OpDefinition& op = ir::op("arg_sort");
+  for (const DType dtype : {DType::f32, DType::bf16, DType::u64, DType::i8, DType::bool_}) {
+    for (const Values values : {Values::ordinary, Values::special}) {
+      for (const OpSample& sample : op_samples(op, {.dtype = dtype, .values = values, .seed = 3, .count = 8})) {
+        SCOPED_TRACE(sample.text());
+        ir::TermPool pool;
+        const auto lambdas = ir::define(op, {pool, sample.operand_types(), sample.results, sample.attributes});
+        const LiteralPtr defined = ir::evaluate_lambda(pool, lambdas[0], sample.results[0], sample.operands);
+        EXPECT_EQ(difference(evaluate(sample)[0], defined), "");
+      }
+    }
+  }
 }
 
 TEST(Definition, Cumulative) {

@@ -206,6 +206,15 @@ Application arg_reduce(Sampler& s) {
           {}};
 }
 
+Application arg_sort(Sampler& s) {
+  const Type x = s.type(1, 4);
+  return {{s.data(x)},
+          {{"axis", s.random.below(x.rank())},
+           {"descending", s.random.chance(50)},
+           {"dtype", index_dtype(s)}},
+          {}};
+}
+
 Application cumulative(Sampler& s) {
   const Type x = s.type(1, 4);
   return {{s.data(x)},
@@ -357,6 +366,7 @@ void add_tensor_generators(Generators& generators) {
                            {"dynamic_update_slice", dynamic_update_slice},
                            {"reduce", reduce},
                            {"arg_reduce", arg_reduce},
+                           {"arg_sort", arg_sort},
                            {"cumulative", cumulative},
                            {"dot", dot},
                            {"conv", conv},
