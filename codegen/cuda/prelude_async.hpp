@@ -82,6 +82,17 @@ inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
 }
+inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
+// Channels from `channel` on of one pixel of each of many windows: of the one that begins at (x, y) of that image, and of those
+// after it. `across` and `down` say which pixel.
+inline void load_pixels(unsigned to, const TensorMap& map, unsigned barrier, int channel, int x, int y, int image, int across, int down) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(channel), "r"(x), "r"(y), "r"(image), "h"(static_cast<unsigned short>(across)),
+               "h"(static_cast<unsigned short>(down)) : "memory");
+}
 // Into the same place of every block of the cluster whose bit is set.
 inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y) {
   asm volatile(
@@ -92,6 +103,11 @@ inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& m
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
       "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"(blocks) : "memory");
+}
+inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z, int w) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w), "h"(blocks) : "memory");
 }
 
 // A tile as the tensor cores read it: rows of 128 bytes, swizzled. `leading`: bytes between neighbouring blocks of 64

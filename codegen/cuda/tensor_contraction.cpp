@@ -4,15 +4,13 @@
 #include <cmath>
 
 #include "codegen/cuda/mma_contraction.hpp"
+#include "codegen/cuda/tensor_loads.hpp"
 #include "codegen/cuda/tensor_text.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
 namespace {
 
-using runtime::cuda::TensorMapParameter;
-
-constexpr int kRowBytes = 128;   // of a swizzled tile: elements of depth, or of a free axis
 constexpr int kWarpgroup = 128;  // threads
 constexpr int kConsumers = 2;
 constexpr int kBarrierBytes = 256;
@@ -20,9 +18,7 @@ enum Barrier { kFull, kEmpty };
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-int element_bytes(const TensorProblem& problem) { return static_cast<int>(byte_size(problem.dtype)); }
-// Elements of depth in one stage, and in one product.
-int stage_depth(const TensorProblem& problem) { return kRowBytes / element_bytes(problem); }
+// Elements of depth in one product.
 int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
 
 int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
@@ -39,7 +35,7 @@ double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, co
   const double tiles = static_cast<double>(problem.batches) *
                        static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
                        static_cast<double>(divide_up(problem.columns, s.columns));
-  const double depth = static_cast<double>(divide_up(problem.depth, stage_depth(problem)));
+  const double depth = static_cast<double>(depth_steps(problem));
   const double products = s.rows * s.columns * static_cast<double>(kRowBytes) / 4096.0;
   const double loads = (s.rows + static_cast<double>(s.columns) / s.cluster) * kRowBytes / kCacheBytes;
   const double main = depth * std::max(products, loads);
@@ -50,40 +46,6 @@ double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, co
   const double start = kStart + (s.cluster > 1 ? kClusterStart : 0);
   if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + epilogue + start;
   return waves * (main + epilogue / 2) + start;
-}
-
-std::int64_t padded(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
-
-TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand& operand, std::int64_t free,
-                              int box_rows) {
-  const auto bytes = static_cast<std::int64_t>(element_bytes(problem));
-  TensorMapParameter map{.buffer = static_cast<std::uint32_t>(operand.buffer)};
-  map.type = problem.dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-             : problem.dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                           : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
-  const std::int64_t inner = operand.is_along_depth() ? problem.depth : free,
-                     outer = operand.is_along_depth() ? free : problem.depth;
-  const std::int64_t stride = operand.is_along_depth() ? operand.free : operand.depth;
-  map.dims = {static_cast<std::uint64_t>(inner), static_cast<std::uint64_t>(outer)};
-  // A single row has no stride; the driver wants one all the same.
-  map.byte_strides = {static_cast<std::uint64_t>(padded((outer == 1 ? inner : stride) * bytes))};
-  map.box = {static_cast<std::uint32_t>(kRowBytes / bytes), static_cast<std::uint32_t>(box_rows)};
-  if (problem.batches > 1) {
-    map.dims.push_back(static_cast<std::uint64_t>(operand.batch == 0 ? 1 : problem.batches));
-    map.byte_strides.push_back(static_cast<std::uint64_t>(
-        padded(operand.batch == 0 ? static_cast<std::int64_t>(map.byte_strides[0]) * outer : operand.batch * bytes)));
-    map.box.push_back(1);
-  }
-  return map;
-}
-
-// Rows of the box that one load brings.
-int box_rows(const TensorProblem& problem, const TensorOperand& operand, int extent) {
-  return operand.is_along_depth() ? std::min(extent, 256) : stage_depth(problem);
-}
-// Loads that bring `extent` rows or columns of an operand.
-int box_count(const TensorProblem& problem, const TensorOperand& operand, int extent) {
-  return operand.is_along_depth() ? (extent + 255) / 256 : extent / (kRowBytes / element_bytes(problem));
 }
 
 // ---- text -----------------------------------------------------------------------------------------------------
@@ -156,9 +118,7 @@ class WgmmaPrinter {
                  .block = {static_cast<unsigned>(program_.threads)},
                  .shared_bytes = static_cast<unsigned>(program_.shared_bytes),
                  .cluster = {static_cast<unsigned>(s_.cluster)}};
-    const int rhs_share = s_.columns / s_.cluster;
-    out.maps = {tensor_map(problem_, problem_.lhs, problem_.rows, box_rows(problem_, problem_.lhs, s_.rows)),
-                tensor_map(problem_, problem_.rhs, problem_.columns, box_rows(problem_, problem_.rhs, rhs_share))};
+    out.maps = {tensor_map(problem_, true, s_.rows), tensor_map(problem_, false, s_.columns / s_.cluster)};
     return out;
   }
 
@@ -174,7 +134,9 @@ class WgmmaPrinter {
     open("if (threadIdx.x < 32 && is_elected())");
     line(format("Cursor<{}> at{{0, 1}};", s_.stages));
     first_ = "cluster", step_ = clusters_;
+    is_producer_ = true;
     statements(role.body);
+    is_producer_ = false;
     close();
     close();
   }
@@ -187,7 +149,7 @@ class WgmmaPrinter {
     line(format("float sums_of_tile[{}][{}];", consumer_rows(s_) / 64, s_.columns / 2));
     line(format("Cursor<{}> at{{0, 0}};", s_.stages));
     if (s_.takes_turns)
-      line(format("if (consumer == 1) at.skip({});", divide_up(problem_.depth, stage_depth(problem_))));
+      line(format("if (consumer == 1) at.skip({});", depth_steps(problem_)));
     first_ = s_.takes_turns ? format("cluster + consumer * {}", clusters_) : "cluster";
     step_ = clusters_ * role.tile_step;
     statements(role.body);
@@ -202,16 +164,18 @@ class WgmmaPrinter {
     const auto barrier = [&](const std::string& stage) {
       return format("{} + 8 * {}", statement.barrier == kFull ? "full" : "empty", stage);
     };
-    const std::int64_t depth = divide_up(problem_.depth, stage_depth(problem_));
+    const std::int64_t depth = depth_steps(problem_);
     switch (statement.kind) {
       case AsyncKind::for_tiles:
         open(format("for (int tile = {}; tile < {}; tile += {})", first_, tiles_, step_));
         line("int batch_, first_row, first_column;");
         line("place_of(tile, batch_, first_row, first_column);");
+        if (is_producer_) print_place_of_tile(lines_, problem_);
         statements(statement.body);
         return close();
       case AsyncKind::for_depth:
         open(format("for (int k = 0; k < {}; ++k)", depth));
+        if (is_producer_) print_place_of_step(lines_, problem_);
         statements(statement.body);
         return close();
       case AsyncKind::after_first:
@@ -265,25 +229,16 @@ class WgmmaPrinter {
   // The boxes of one operand, in the order that the program lists its loads.
   void load(const AsyncStatement& statement) {
     const bool is_lhs = statement.operand == 0;
-    const TensorOperand& operand = is_lhs ? problem_.lhs : problem_.rhs;
-    const int extent = is_lhs ? s_.rows : s_.columns / s_.cluster, count = box_count(problem_, operand, extent);
+    const int extent = is_lhs ? s_.rows : s_.columns / s_.cluster;
     int& number = is_lhs ? next_lhs_ : next_rhs_;
-    const int box = number++ % count;
-    const int width = kRowBytes / element_bytes(problem_);
-    const int each = operand.is_along_depth() ? std::min(extent, 256) : width;  // rows or columns in a box
-    // Blocks of a cluster bring neighbouring shares of rhs.
-    const bool is_shared = statement.multicast;
-    const std::string share = is_shared ? format(" + static_cast<int>(rank) * {}", extent) : "";
-    const std::string free = format("first_{}{} + {}", is_lhs ? "row" : "column", share, box * each);
-    const std::string depth = format("k * {}", stage_depth(problem_));
-    const std::string x = operand.is_along_depth() ? depth : free, y = operand.is_along_depth() ? free : depth;
-    std::string z;
-    if (problem_.batches > 1) z = operand.batch == 0 ? ", 0" : ", batch_";
-    const int base = is_lhs ? 0 : s_.rows * kRowBytes;
-    const std::string to = format("ring + at.stage * {} + {}{}", stage_bytes(s_), base + box * each * kRowBytes,
-                                  is_shared ? format(" + rank * {}", extent * kRowBytes) : "");
-    const std::string function = is_shared ? format("load_tile_for({}, ", (1 << s_.cluster) - 1) : "load_tile(";
-    line(format("{}{}, {}, full + 8 * at.stage, {}, {}{});", function, to, is_lhs ? "lhs_map" : "rhs_map", x, y, z));
+    print_load(lines_, problem_,
+               {.is_lhs = is_lhs,
+                .extent = extent,
+                .box = number++ % box_count(problem_, is_lhs, extent),
+                .stage = format("ring + at.stage * {}", stage_bytes(s_)),
+                .barrier = "full + 8 * at.stage",
+                .base = is_lhs ? 0 : s_.rows * kRowBytes,
+                .sharers = statement.multicast ? s_.cluster : 1});
   }
 
   void multiply() {
@@ -332,20 +287,11 @@ class WgmmaPrinter {
   std::string first_;
   std::int64_t step_ = 1, tiles_ = 1, clusters_ = 1;
   int next_lhs_ = 0, next_rhs_ = 0;
+  bool is_producer_ = false;
 };
 
 bool fits_wgmma(const TensorProblem& problem, const CudaTarget& target) {
-  if (!target.has_wgmma()) return false;
-  const bool is_f32 = problem.dtype == DType::f32;
-  const auto is_readable = [&](const TensorOperand& operand, std::int64_t free) {
-    const std::int64_t bytes = element_bytes(problem);
-    const bool along_depth = operand.is_along_depth();
-    // Elements of 32 bits are read along depth only.
-    if (!along_depth && (operand.free != 1 || is_f32)) return false;
-    const std::int64_t stride = along_depth ? operand.free : operand.depth, outer = along_depth ? free : problem.depth;
-    return (outer == 1 || stride * bytes % 16 == 0) && operand.batch * bytes % 16 == 0 && stride >= 0;
-  };
-  return is_readable(problem.lhs, problem.rows) && is_readable(problem.rhs, problem.columns);
+  return target.has_wgmma() && is_loadable(problem);
 }
 
 std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const CudaTarget& target) {
@@ -371,6 +317,8 @@ std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const 
     add(64, 128, cluster, true);
     if (cluster == 1) add(64, 64, cluster, true);
     if (cluster == 1) add(128, 64, cluster, false);
+    // Few channels are all columns there are: what is read of the image counts.
+    if (cluster == 1 && problem.image) add(128, 64, cluster, true), add(256, 64, cluster, false);
   }
   std::ranges::stable_sort(all, std::less<>(),
                            [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
@@ -392,8 +340,8 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
 
   std::vector<AsyncStatement> bring{{.kind = K::wait, .barrier = kEmpty},
                                     {.kind = K::expect, .barrier = kFull, .bytes = stage_bytes(s)}};
-  const auto load = [&](int operand, const TensorOperand& from, int extent, bool multicast) {
-    const int count = box_count(problem, from, extent);
+  const auto load = [&](int operand, int extent, bool multicast) {
+    const int count = box_count(problem, operand == 0, extent);
     for (int box = 0; box < count; ++box) {
       bring.push_back({.kind = K::load,
                        .barrier = kFull,
@@ -402,8 +350,8 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
                        .multicast = multicast});
     }
   };
-  load(0, problem.lhs, s.rows, false);
-  load(1, problem.rhs, s.columns / s.cluster, s.cluster > 1);
+  load(0, s.rows, false);
+  load(1, s.columns / s.cluster, s.cluster > 1);
   bring.push_back({.kind = K::advance});
   AsyncRole producer{.name = "loads tiles", .threads = kWarpgroup, .registers = 40, .starts_free = true};
   producer.body = {{.kind = K::for_tiles, .body = {{.kind = K::for_depth, .body = std::move(bring)}}},

@@ -49,10 +49,26 @@ struct TensorOperand {
   bool is_along_depth() const { return depth == 1; }
 };
 
+// A left factor that lies nowhere: windows over images. Row: an image, and where a window begins in it, height outside.
+// Depth: a place in the window, height outside, and a channel. Where a window reaches beyond its image, elements are
+// missing.
+struct TensorImage {
+  struct Axis {
+    std::int64_t output = 1, kernel = 1, input = 1;  // sizes
+    std::int64_t stride = 1, dilation = 1, padding = 0;
+    std::int64_t lhs = 0, rhs = 0;  // elements from one place of the image, and of the kernel, to the next
+    friend bool operator==(const Axis&, const Axis&) = default;
+  };
+  Axis height, width;
+  std::int64_t channels = 1, image = 0;  // image: elements from one to the next
+  friend bool operator==(const TensorImage&, const TensorImage&) = default;
+};
+
 struct TensorProblem {
   DType dtype = DType::bf16;  // of the operands
   std::int64_t batches = 1, rows = 1, columns = 1, depth = 1;
   TensorOperand lhs, rhs;
+  std::optional<TensorImage> image;  // of lhs; then `depth` of both operands steps from one channel to the next
   std::string epilogue;  // what is done to sums before they are stored, by a name that leaves sizes out; empty: nothing
   bool may_round = false;  // f32 operands may be rounded to tf32
 };

@@ -52,6 +52,15 @@ TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t r
 
 runtime::TuningProblem problem_class(const TensorProblem& problem) {
   const std::int64_t stage_depth = kStageBytes / static_cast<std::int64_t>(byte_size(problem.dtype));
+  if (problem.image) {
+    const TensorImage::Axis &h = problem.image->height, &w = problem.image->width;
+    return {.op = "convolve",
+            .dtypes = std::string(dtype_name(problem.dtype)),
+            .layouts = {'N', letter(problem, problem.rhs, 'T', 'N')},
+            .shape = format("{}x{}x{},{}x{}/{}x{}", rounded(problem.rows, kTileStep), rounded(problem.columns, kTileStep),
+                            rounded(problem.image->channels, stage_depth), h.kernel, w.kernel, h.stride, w.stride),
+            .epilogue = problem.epilogue};
+  }
   const std::string sizes = format("{}x{}x{}", rounded(problem.rows, kTileStep), rounded(problem.columns, kTileStep),
                                    rounded(problem.depth, stage_depth));
   return {.op = "contract",
