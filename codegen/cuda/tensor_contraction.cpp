@@ -317,8 +317,8 @@ std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const 
     add(64, 128, cluster, true);
     if (cluster == 1) add(64, 64, cluster, true);
     if (cluster == 1) add(128, 64, cluster, false);
-    // Few channels are all columns there are: what is read of the image counts.
-    if (cluster == 1 && problem.image) add(128, 64, cluster, true), add(256, 64, cluster, false);
+    // So few are all columns there are: what is read of lhs counts.
+    if (cluster == 1 && problem.columns <= 64) add(128, 64, cluster, true), add(256, 64, cluster, false);
   }
   std::ranges::stable_sort(all, std::less<>(),
                            [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "ir/support/format.hpp"
 #include "passes/pass_manager.hpp"
 #include "tests/support/programs.hpp"
 
@@ -46,6 +47,38 @@ TEST(Layout, LeavesTranspositionsAtTheEndsOnly) {
   }
   // x and w go in and the three results come out; v's becomes a reshape, and none is left between the convolutions.
   EXPECT_LE(transpositions, 6);
+}
+
+// Weights that lie as [O, kernel..., I] stay where they are; f32 is brought there for tensor cores, and not otherwise.
+TEST(Layout, WeightsStayInnermost) {
+  const auto layouts = [](const std::string& dtype, bool rounds) {
+    const auto module = module_of(format(R"(func @f(%x: {0}[2, 5, 6, 4], %w: {0}[8, 3, 2, 4], %v: {0}[3, 2, 4, 8]) -> {0}[2, 3, 5, 8], {0}[2, 3, 5, 8], {0}[2, 5, 6, 4] {{
+  %t = transpose %w {{permutation = [1, 2, 3, 0]}}
+  %y = conv %x, %t {{layout = "channels_last", strides = [1, 1], padding_low = [0, 0], padding_high = [0, 0], dilations = [1, 1]}}
+  %z = conv %x, %v {{layout = "channels_last", strides = [1, 1], padding_low = [0, 0], padding_high = [0, 0], dilations = [1, 1]}}
+  %g = conv_input_gradient %y, %v {{layout = "channels_last", strides = [1, 1], padding_low = [0, 0], padding_high = [0, 0], dilations = [1, 1], shape = [5, 6]}}
+  return %y, %z, %g
+}})", dtype));
+    const auto arguments = random_arguments(*module->find("f"), 3);
+    const auto before = testing_support::run(*module, "f", arguments);
+    Diagnostics diagnostics;
+    const auto pipeline =
+        Pipeline::parse(format("weights_innermost{{{{rounds={}}}}}, canonicalize, dce", rounds), diagnostics);
+    EXPECT_TRUE(pipeline && run(*pipeline, *module, diagnostics, {.verify_each = true})) << diagnostics.render();
+    const auto after = testing_support::run(*module, "f", arguments);
+    for (std::size_t k = 0; k < before.size(); ++k) EXPECT_EQ(*before[k], *after[k]) << k;
+    std::string found;
+    const ir::Function& f = *module->find("f");
+    for (ir::OpId id : f.ops()) {
+      const ir::Op& op = f.op(id);
+      if (op.is("transpose")) found += "t";
+      if (op.name().starts_with("conv")) found += op.attributes.text("layout") == "channels_innermost" ? "i" : "l";
+    }
+    return found;
+  };
+  EXPECT_EQ(layouts("bf16", false), "ill");
+  EXPECT_EQ(layouts("f32", false), "tlll");
+  EXPECT_EQ(layouts("f32", true), "itil");
 }
 
 TEST(Layout, IsDoneOnce) {
