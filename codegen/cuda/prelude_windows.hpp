@@ -18,12 +18,12 @@ int source(int o, int t) {
 
 // The tensor cores read missing elements as zero. That adds nothing to a sum, unless it meets a weight that is not finite:
 // then the sum is NaN, where a missing element should have been left out. So sums that are NaN are made again, from what is
-// there. Problem: as contract_fma has it.
+// there, if the window's first or last element is missing. Problem: as contract_fma has it.
 template <class Problem, int kLanes>
 void sum_present(const Problem& problem, int row, int column, const float (&sums)[kLanes], float (&present)[kLanes]) {
   bool has_nan = false;
   HYP_EACH(i, kLanes) has_nan |= sums[i] != sums[i], present[i] = sums[i];
-  if (!has_nan) return;
+  if (!has_nan || (problem.has(row, 0) && problem.has(row, Problem::kDepth - 1))) return;
   float again[kLanes];
   HYP_EACH(i, kLanes) again[i] = 0;
 #pragma unroll 1

@@ -63,7 +63,7 @@ TEST(Layout, WeightsStayInnermost) {
     const auto before = testing_support::run(*module, "f", arguments);
     Diagnostics diagnostics;
     const auto pipeline =
-        Pipeline::parse(format("weights_innermost{{{{rounds={}}}}}, canonicalize, dce", rounds), diagnostics);
+        Pipeline::parse(format("weights_innermost{{rounds={}}}, canonicalize, dce", rounds), diagnostics);
     EXPECT_TRUE(pipeline && run(*pipeline, *module, diagnostics, {.verify_each = true})) << diagnostics.render();
     const auto after = testing_support::run(*module, "f", arguments);
     for (std::size_t k = 0; k < before.size(); ++k) EXPECT_EQ(*before[k], *after[k]) << k;
