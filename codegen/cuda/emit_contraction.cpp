@@ -5,6 +5,7 @@
 
 #include "codegen/cuda/kernel_translator.hpp"
 #include "codegen/cuda/schedule_table.hpp"
+#include "codegen/cuda/staged_body.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
@@ -133,6 +134,7 @@ class ContractionEmitter {
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
                                                   {.lhs = translator_.name(op_.operands[0]),
                                                    .rhs = translator_.name(op_.operands[1]),
+                                                   .staged = stage_body(kernel_, op_, translator_),
                                                    .finish = has_parts ? store_partial_sums() : finish(5)});
     out.text = format("\n{}// {}: {}\n", parts.functions, origin_name(origin), schedule.text());
     out.text += format(
@@ -381,14 +383,19 @@ class ContractionEmitter {
       const ValueId to = op_.operands[2];
       if (is_dot) {
         out +=
-            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n",
-                   rows_, columns_);
+            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n",
+                   rows_, columns_) + (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
         out += format(
             "    const std::int64_t at = line / {} * {}ll + batch_ * {}ll + line % {} * {}ll + in_line * {}ll + "
             "at_column * {}ll, stride = {};\n",
             h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
+      }
+      if (is_dot && is_whole) {
+        return out + format("    {0} results[{1}];\n    HYP_EACH(i, {1}) results[i] = cast<{0}>(sums[i]);\n"
+                            "    store<1, {1}>(results, {2} + at, 0);\n",
+                            cpp_type(dtype(to)), lanes_, translator_.name(to));
       }
       return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_,
                           is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)));
