@@ -113,7 +113,8 @@ class ContractionEmitter {
         add(op.name());
       }
     }
-    return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    if (out.size() > kLongest) out = format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    return has_long_body(kernel_, op_) ? std::string(kLongEpilogue) + out : out;
   }
 
   static runtime::ArithmeticUnit tensor_unit(DType factors) {

@@ -80,6 +80,16 @@ bool is_storable(const StagedResult& result, std::int64_t batches) {
 
 }  // namespace
 
+bool has_long_body(const ir::Function& kernel, const Op& op) {
+  if (op.blocks.empty()) return false;
+  std::size_t length = 0;
+  for (OpId id : kernel.ops_of(op.blocks[0])) {
+    const Op& step = kernel.op(id);
+    if (!step.results.empty() && kernel.type(step.results[0]).rank() == 1) length += length_of(kernel, step);
+  }
+  return length > kLongBody;
+}
+
 std::optional<StagedResult> stage_body(const ir::Function& kernel, const Op& op,
                                        const CudaKernelTranslator& translator) {
   const ir::Integers& batch = op.attributes.integers("batch");
@@ -101,10 +111,8 @@ std::optional<StagedResult> stage_body(const ir::Function& kernel, const Op& op,
   }
   Places places(kernel, op);
   const Op* store = nullptr;
-  std::size_t length = 0;
   for (OpId id : kernel.ops_of(op.blocks[0])) {
     const Op& step = kernel.op(id);
-    if (!step.results.empty() && kernel.type(step.results[0]).rank() == 1) length += length_of(kernel, step);
     if (step.is("affine") && kernel.type(step.results[0]).rank() == 0) {
       places.visit(step);
     } else if (step.is("store")) {
@@ -122,7 +130,7 @@ std::optional<StagedResult> stage_body(const ir::Function& kernel, const Op& op,
   set_target(store->operands[1]);
   out.batch_stride = place->strides[0], out.row_stride = place->strides[1];
   if (!is_storable(out, batches)) return std::nullopt;
-  out.is_long = length > kLongBody;
+  out.is_long = has_long_body(kernel, op);
   out.finish = translator.for_pairs().translate_staged(op.blocks[0], 6);
   return out;
 }

@@ -13,6 +13,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "codegen/cuda/async_program.hpp"
 #include "codegen/cuda/emit_kernel.hpp"
@@ -49,12 +51,17 @@ struct TensorOperand {
   bool is_along_depth() const { return depth == 1; }
 };
 
+// What names of epilogues begin with that take longer than to convert and store sums (has_long_body()). The best tile
+// for the plain product is not the best for them.
+inline constexpr std::string_view kLongEpilogue = "long+";
+
 struct TensorProblem {
   DType dtype = DType::bf16;  // of the operands
   std::int64_t batches = 1, rows = 1, columns = 1, depth = 1;
   TensorOperand lhs, rhs;
   std::string epilogue;  // what is done to sums before they are stored, by a name that leaves sizes out; empty: nothing
   bool may_round = false;  // f32 operands may be rounded to tf32
+  bool has_long_epilogue() const { return epilogue.starts_with(kLongEpilogue); }
 };
 
 // Whether the tensor cores have a form for it; by wgmma only what the tensor memory accelerator can read.

@@ -50,6 +50,7 @@ void add_target_passes(passes::Pipeline& pipeline, const DriverOptions& options)
   pipeline.add("split_searches");
   if (!gpu->bitwise) pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}});
   if (!gpu->bitwise && gpu->has_wgmma() && (gpu->tf32 || options.fast)) pipeline.add("depth_innermost");
+  if (!gpu->bitwise && gpu->has_wgmma()) pipeline.add("aligned_lines");
   pipeline.add("cse");
 }
 
