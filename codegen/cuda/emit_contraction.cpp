@@ -6,6 +6,7 @@
 #include "codegen/cuda/convolution_problem.hpp"
 #include "codegen/cuda/kernel_translator.hpp"
 #include "codegen/cuda/schedule_table.hpp"
+#include "codegen/cuda/staged_body.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
@@ -119,7 +120,8 @@ class ContractionEmitter {
         add(op.name());
       }
     }
-    return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    if (out.size() > kLongest) out = format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    return has_long_body(kernel_, op_) ? std::string(kLongEpilogue) + out : out;
   }
 
   static runtime::ArithmeticUnit tensor_unit(DType factors) {
@@ -139,6 +141,7 @@ class ContractionEmitter {
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
                                                   {.lhs = translator_.name(op_.operands[0]),
                                                    .rhs = translator_.name(op_.operands[1]),
+                                                   .staged = has_missing ? std::nullopt : stage_body(kernel_, op_, translator_),
                                                    .finish = has_parts ? store_partial_sums() : finish(5, has_missing)});
     out.text = format("\n{}{}// {}: {}\n", has_missing ? windows_text("float") : "", parts.functions,
                       origin_name(origin), schedule.text());
@@ -350,8 +353,8 @@ class ContractionEmitter {
       const ValueId to = op_.operands[2];
       if (is_dot) {
         out +=
-            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n",
-                   rows_, columns_);
+            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n",
+                   rows_, columns_) + (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
         out += format(
@@ -359,11 +362,10 @@ class ContractionEmitter {
             "at_column * {}ll, stride = {};\n",
             h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
-      if (!is_dot && stores_vectors()) {
-        return out + format(
-                         "    {0} stored[{1}];\n    HYP_EACH(i, {1}) stored[i] = cast<{0}>({2}[i]);\n    store<1, "
-                         "{1}>(stored, {3} + at, thread);\n",
-                         cpp_type(dtype(to)), lanes_, sums, translator_.name(to));
+      if (is_dot ? is_whole : stores_vectors()) {
+        return out + format("    {0} results[{1}];\n    HYP_EACH(i, {1}) results[i] = cast<{0}>({3}[i]);\n"
+                            "    store<1, {1}>(results, {2} + at, 0);\n",
+                            cpp_type(dtype(to)), lanes_, translator_.name(to), sums);
       }
       return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>({}[i]);\n", lanes_,
                           is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)), sums);

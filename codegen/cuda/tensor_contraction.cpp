@@ -1,56 +1,17 @@
 #include "codegen/cuda/tensor_contraction.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "codegen/cuda/mma_contraction.hpp"
+#include "codegen/cuda/tensor_epilogue.hpp"
 #include "codegen/cuda/tensor_loads.hpp"
-#include "codegen/cuda/tensor_text.hpp"
+#include "codegen/cuda/wgmma_schedules.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
 namespace {
 
-constexpr int kWarpgroup = 128;  // threads
-constexpr int kConsumers = 2;
-constexpr int kBarrierBytes = 256;
 enum Barrier { kFull, kEmpty };
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-// Elements of depth in one product.
-int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
-
-int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
-int slab_bytes() { return kConsumers * 4 * kWarpSlabBytes; }
-int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowBytes; }
-int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + slab_bytes() + kBarrierBytes; }
-
-// Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
-// multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured
-// on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
-double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
-  constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40, kSumsStored = 2;
-  const double clusters = static_cast<double>(target.multiprocessors / s.cluster);
-  const double tiles = static_cast<double>(problem.batches) *
-                       static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
-                       static_cast<double>(divide_up(problem.columns, s.columns));
-  const double depth = static_cast<double>(depth_steps(problem));
-  const double products = s.rows * s.columns * static_cast<double>(kRowBytes) / 4096.0;
-  const double bytes = (s.rows + static_cast<double>(s.columns) / s.cluster) * kRowBytes;
-  // An image is small beside what is read of it, so the cache gives more; but gathered pixels come one by one. The
-  // constants fit seven layers of ResNet-50 on an H200: the pick is within 6 % of the best of 20, 1 % on average.
-  constexpr double kImageCacheBytes = 80, kPixel = 5.4, kWindows = 400;
-  const double loads = problem.image ? std::max(bytes / kImageCacheBytes, s.rows * kPixel) : bytes / kCacheBytes;
-  const double main = depth * std::max(products, loads) + (problem.image ? kWindows : 0);
-  const double epilogue = s.rows * s.columns / kSumsStored;
-  // With many waves the last one's gaps fill: blocks drift apart.
-  double waves = std::ceil(tiles / clusters);
-  if (waves >= 4) waves = (waves + tiles / clusters) / 2;
-  const double start = kStart + (s.cluster > 1 ? kClusterStart : 0);
-  if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + epilogue + start;
-  return waves * (main + epilogue / 2) + start;
-}
 
 // ---- text -----------------------------------------------------------------------------------------------------
 
@@ -77,13 +38,14 @@ std::string product_function(const TensorProblem& problem, int columns) {
 class WgmmaPrinter {
  public:
   WgmmaPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-               const AsyncProgram& program, const std::string& finish)
-      : problem_(problem), s_(schedule), target_(target), program_(program), finish_(finish) {}
+               const AsyncProgram& program, const TensorHoles& holes)
+      : problem_(problem), s_(schedule), target_(target), program_(program), holes_(holes) {}
 
   TensorKernel print(const std::string& name) {
     TensorKernel out;
     out.functions = format("namespace {}_products {{\n{}}}\n", name, product_function(problem_, s_.columns));
     out.parameters = "const __grid_constant__ TensorMap lhs_map, const __grid_constant__ TensorMap rhs_map";
+    if (holes_.staged) out.parameters += ", const __grid_constant__ TensorMap result_map";
     const std::int64_t down = divide_up(divide_up(problem_.rows, s_.rows), s_.cluster),
                        across = divide_up(problem_.columns, s_.columns);
     const std::int64_t tiles = problem_.batches * down * across,
@@ -91,7 +53,7 @@ class WgmmaPrinter {
     line(format("using {}_products::multiply;", name));
     line("extern __shared__ __align__(1024) unsigned char shared[];");
     line("const unsigned ring = shared_address(shared);");
-    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_) + slab_bytes()));
+    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_) + result_bytes(s_)));
     line(format("const unsigned full = barriers, empty = barriers + {};", 8 * s_.stages));
     line("// The same in all threads of a warp, and the compiler may know it.");
     line("const int warpgroup = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0);");
@@ -99,6 +61,7 @@ class WgmmaPrinter {
     open("if (threadIdx.x == 0)");
     line("prefetch(lhs_map);");
     line("prefetch(rhs_map);");
+    if (holes_.staged) line("prefetch(result_map);");
     open(format("for (int stage = 0; stage < {}; ++stage)", s_.stages));
     line(format("make_barrier(full + 8 * stage, {});", program_.barriers[kFull].arrivals));
     line(format("make_barrier(empty + 8 * stage, {});", program_.barriers[kEmpty].arrivals));
@@ -123,6 +86,7 @@ class WgmmaPrinter {
                  .shared_bytes = static_cast<unsigned>(program_.shared_bytes),
                  .cluster = {static_cast<unsigned>(s_.cluster)}};
     out.maps = {tensor_map(problem_, true, s_.rows), tensor_map(problem_, false, s_.columns / s_.cluster)};
+    if (holes_.staged) out.maps.push_back(result_map(problem_, *holes_.staged));
     return out;
   }
 
@@ -220,6 +184,17 @@ class WgmmaPrinter {
         return line("turn_pass(1 - consumer);");
       case AsyncKind::epilogue:
         return epilogue();
+      case AsyncKind::for_pieces:
+        line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
+        print_staging(lines_, staged_tile());
+        print_staged(lines_, statement, staged_tile(), *holes_.staged);
+        statements(statement.body);
+        return close();
+      case AsyncKind::wait_stores:
+      case AsyncKind::stage:
+      case AsyncKind::publish:
+      case AsyncKind::store:
+        return print_staged(lines_, statement, staged_tile(), *holes_.staged);
       case AsyncKind::copy:
       case AsyncKind::fetch:
       case AsyncKind::keep:
@@ -268,25 +243,45 @@ class WgmmaPrinter {
     close();
   }
 
+  // The warp's first row, in the result.
+  std::string own_row() const {
+    const std::string own = s_.takes_turns ? "" : format(" + consumer * {}", consumer_rows(s_));
+    return format("first_row{} + warp_ * 16", own);
+  }
+
+  StagedTile staged_tile() const {
+    const int buffers = staging_buffers(s_);
+    return {.groups = consumer_rows(s_) / 64,
+            .columns = s_.columns,
+            .buffers = buffers,
+            .row = own_row(),
+            .column = "first_column",
+            .staging = format("ring + {} + (consumer * 4 + warp_) * {}", s_.stages * stage_bytes(s_),
+                              buffers * kStagingBytes),
+            .rows = problem_.rows,
+            .all_columns = problem_.columns,
+            .is_ragged = problem_.rows % s_.rows != 0 || problem_.columns % s_.columns != 0,
+            .has_batches = problem_.batches > 1};
+  }
+
   void epilogue() {
-    const int rows = consumer_rows(s_);
     line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
     print_epilogue(lines_,
-                   {.bands = rows / 64,
+                   {.bands = consumer_rows(s_) / 64,
                     .rows_apart = 64,
                     .columns = s_.columns,
-                    .row = format("first_row{} + warp_ * 16", s_.takes_turns ? "" : format(" + consumer * {}", rows)),
+                    .row = own_row(),
                     .column = "first_column",
                     .slab = format("reinterpret_cast<float*>(shared + {}) + (consumer * 4 + warp_) * {}",
                                    s_.stages * stage_bytes(s_), kWarpSlabBytes / 4)},
-                   problem_.rows, problem_.columns, finish_);
+                   problem_.rows, problem_.columns, holes_.finish);
   }
 
   const TensorProblem& problem_;
   const TensorSchedule& s_;
   const CudaTarget& target_;
   const AsyncProgram& program_;
-  const std::string& finish_;
+  const TensorHoles& holes_;
   KernelLines lines_;
   std::string first_;
   std::int64_t step_ = 1, tiles_ = 1, clusters_ = 1;
@@ -298,38 +293,7 @@ bool fits_wgmma(const TensorProblem& problem, const CudaTarget& target) {
   return target.has_wgmma() && is_loadable(problem);
 }
 
-std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const CudaTarget& target) {
-  std::vector<TensorSchedule> all;
-  const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
-    TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
-    s.stages = std::min((target.block_shared_bytes - slab_bytes() - kBarrierBytes) / stage_bytes(s), 12);
-    // Shares of an operand that lies along rows or columns are whole boxes.
-    const bool has_boxes = problem.rhs.is_along_depth() || columns / cluster % 64 == 0;
-    if (s.stages >= 3 && has_boxes) all.push_back(s);
-  };
-  for (int cluster : {2, 1}) {
-    // Nobody to share with.
-    if (cluster > 1 && problem.rows <= 128) continue;
-    add(128, 256, cluster, false);
-    add(256, 128, cluster, false);
-    add(128, 192, cluster, false);
-    add(128, 128, cluster, false);
-    add(128, 192, cluster, true);
-    add(128, 128, cluster, true);
-    add(64, 256, cluster, true);
-    add(64, 192, cluster, true);
-    add(64, 128, cluster, true);
-    if (cluster == 1) add(64, 64, cluster, true);
-    if (cluster == 1) add(128, 64, cluster, false);
-    // So few are all columns there are: what is read of lhs counts.
-    if (cluster == 1 && problem.columns <= 64) add(128, 64, cluster, true), add(256, 64, cluster, false);
-  }
-  std::ranges::stable_sort(all, std::less<>(),
-                           [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
-  return all;
-}
-
-AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s) {
+AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s, bool is_staged) {
   using K = AsyncKind;
   AsyncProgram program;
   program.stages = s.stages;
@@ -339,6 +303,7 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
   const int readers = s.takes_turns ? 1 : kConsumers;
   program.barriers = {{"full", 1}, {"empty", readers * s.cluster}};
   program.shared_bytes = shared_bytes(s);
+  if (is_staged) program.staging_buffers = staging_buffers(s), program.pieces = result_pieces(s);
   program.threads = kWarpgroup * (1 + kConsumers);
   program.launch_registers = 168;
 
@@ -383,13 +348,15 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
     if (s.takes_turns) tile.push_back({.kind = K::turn_pass});
     tile.push_back({.kind = K::wait_multiplies, .pending = 0});
     tile.push_back({.kind = K::arrive, .barrier = kEmpty, .lag = 1});
-    tile.push_back({.kind = K::epilogue});
+    if (is_staged) stage_results(tile, staging_buffers(s));
+    else tile.push_back({.kind = K::epilogue});
     if (s.takes_turns) {
       consumer.first_tile = c, consumer.tile_step = kConsumers;
       tile.push_back({.kind = K::skip});
       if (c == 1) consumer.body.push_back({.kind = K::skip});
     }
     consumer.body.push_back({.kind = K::for_tiles, .body = std::move(tile)});
+    if (is_staged) finish_stores(consumer.body);
     program.roles.push_back(std::move(consumer));
   }
   return program;
@@ -432,18 +399,24 @@ std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const
   return tensor_schedules(problem, target, has_wgmma ? TensorEngine::wgmma : TensorEngine::mma);
 }
 
-AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule) {
-  return schedule.engine == TensorEngine::wgmma ? wgmma_program(problem, schedule) : mma_program(problem, schedule);
+AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule, bool is_staged) {
+  if (schedule.engine == TensorEngine::wgmma) return wgmma_program(problem, schedule, is_staged);
+  HYP_CHECK(!is_staged, "only wgmma's results are staged");
+  return mma_program(problem, schedule);
 }
 
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule,
                                 const CudaTarget& target, const TensorHoles& holes) {
-  const AsyncProgram program = tensor_program(problem, schedule);
+  const bool is_staged =
+      schedule.engine == TensorEngine::wgmma && holes.staged && has_registers_for(schedule, *holes.staged);
+  const AsyncProgram program = tensor_program(problem, schedule, is_staged);
   const std::vector<std::string> faults = verify(program, target.block_shared_bytes);
   HYP_CHECK(faults.empty(),
             format("the asynchronous program of {} is wrong: {}", schedule.text(), faults.empty() ? "" : faults[0]));
   if (schedule.engine == TensorEngine::mma) return print_mma_kernel(problem, schedule, program, holes);
-  return WgmmaPrinter(problem, schedule, target, program, holes.finish).print(name);
+  TensorHoles own = holes;
+  if (!is_staged) own.staged.reset();
+  return WgmmaPrinter(problem, schedule, target, program, own).print(name);
 }
 
 }  // namespace hyperion::codegen

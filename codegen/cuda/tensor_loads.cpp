@@ -17,7 +17,6 @@ const TensorOperand& operand_of(const TensorProblem& problem, bool is_lhs) {
 }
 std::int64_t free_of(const TensorProblem& problem, bool is_lhs) { return is_lhs ? problem.rows : problem.columns; }
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::uint64_t padded(std::int64_t bytes) { return static_cast<std::uint64_t>(divide_up(bytes, 16) * 16); }
 
 // Lines in the box that one load brings.
@@ -111,9 +110,6 @@ bool is_image_loadable(const TensorProblem& problem) {
 }  // namespace
 
 // ---- sizes ----------------------------------------------------------------------------------------------------
-
-int element_bytes(const TensorProblem& problem) { return static_cast<int>(byte_size(problem.dtype)); }
-int stage_depth(const TensorProblem& problem) { return kRowBytes / element_bytes(problem); }
 
 std::int64_t depth_steps(const TensorProblem& problem) {
   if (!problem.image) return divide_up(problem.depth, stage_depth(problem));

@@ -11,14 +11,10 @@
 
 #include "codegen/cuda/tensor_contraction.hpp"
 #include "codegen/cuda/tensor_text.hpp"
+#include "codegen/cuda/wgmma_schedules.hpp"
 
 namespace hyperion::codegen {
 
-inline constexpr int kRowBytes = 128;  // of a swizzled tile: elements of depth, or of a free axis
-
-int element_bytes(const TensorProblem& problem);
-// Elements of depth in one stage.
-int stage_depth(const TensorProblem& problem);
 // Stages for all of depth.
 std::int64_t depth_steps(const TensorProblem& problem);
 

@@ -52,7 +52,7 @@ void add_target_passes(passes::Pipeline& pipeline, const DriverOptions& options)
   if (!gpu->bitwise && gpu->has_wgmma()) {
     const bool rounds = gpu->tf32 || options.fast;
     if (rounds) pipeline.add("depth_innermost");
-    pipeline.add("weights_innermost", {{"rounds", rounds}});
+    pipeline.add("aligned_lines").add("weights_innermost", {{"rounds", rounds}});
   }
   pipeline.add("cse").add("dce");
 }

@@ -89,5 +89,51 @@ TEST(Layout, IsDoneOnce) {
   EXPECT_EQ(*run(*pipeline, *module, diagnostics), Changed::no);
 }
 
+// The types of the only product's operands behind aligned_lines.
+std::vector<std::string> aligned(const char* program) {
+  const auto module = module_of(program);
+  Diagnostics diagnostics;
+  const auto pipeline = Pipeline::parse("aligned_lines", diagnostics);
+  EXPECT_TRUE(run(*pipeline, *module, diagnostics, {.verify_each = true}).has_value()) << diagnostics.render();
+  EXPECT_EQ(*run(*pipeline, *module, diagnostics), Changed::no);
+  const ir::Function& f = *module->find("f");
+  std::vector<std::string> types;
+  for (ir::OpId id : f.ops()) {
+    const ir::Op& op = f.op(id);
+    if (!op.is("dot")) continue;
+    for (ir::ValueId operand : op.operands) types.push_back(f.type(operand).text());
+  }
+  return types;
+}
+
+TEST(AlignedLines, PadsDepthAndTurnsWhatLiesAcross) {
+  EXPECT_EQ(aligned(R"(func @f(%x: bf16[4095, 4093], %w: bf16[4093, 4097]) -> bf16[4095, 4097] {
+  %y = dot %x, %w {lhs_contract = [1], rhs_contract = [0]}
+  return %y
+})"),
+            (std::vector<std::string>{"bf16[4095, 4096]", "bf16[4097, 4096]"}));
+}
+
+TEST(AlignedLines, KeepsTheAxesOfWhatIsAligned) {
+  EXPECT_EQ(aligned(R"(func @f(%x: f16[4095, 4093], %w: f16[4093, 4096]) -> f16[4095, 4096] {
+  %y = dot %x, %w {lhs_contract = [1], rhs_contract = [0]}
+  return %y
+})"),
+            (std::vector<std::string>{"f16[4095, 4096]", "f16[4096, 4096]"}));
+}
+
+TEST(AlignedLines, LeavesSmallAndAlignedProducts) {
+  EXPECT_EQ(aligned(R"(func @f(%x: bf16[129, 775], %w: bf16[775, 1025]) -> bf16[129, 1025] {
+  %y = dot %x, %w {lhs_contract = [1], rhs_contract = [0]}
+  return %y
+})"),
+            (std::vector<std::string>{"bf16[129, 775]", "bf16[775, 1025]"}));
+  EXPECT_EQ(aligned(R"(func @f(%x: bf16[4096, 4096], %w: bf16[4096, 4104]) -> bf16[4096, 4104] {
+  %y = dot %x, %w {lhs_contract = [1], rhs_contract = [0]}
+  return %y
+})"),
+            (std::vector<std::string>{"bf16[4096, 4096]", "bf16[4096, 4104]"}));
+}
+
 }  // namespace
 }  // namespace hyperion::passes
