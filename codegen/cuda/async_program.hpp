@@ -53,6 +53,12 @@ enum class AsyncKind : std::uint8_t {
   turn_wait,
   turn_pass,  // consumers' turns at the tensor cores
   epilogue,   // reads the accumulators; lays them out over the ring, if the role has members
+  // The result by way of staging buffers, which are the role's own and taken one after another.
+  for_pieces,   // body, once for each piece of the result
+  wait_stores,  // until at most `pending` of this role's stores still read their buffers
+  stage,        // reads the accumulators of a piece, writes them to the next buffer
+  publish,      // what was staged, to the asynchronous engines
+  store,        // starts to store what was staged last
 };
 
 struct AsyncStatement {
@@ -85,6 +91,8 @@ struct AsyncBarrier {
 
 struct AsyncProgram {
   int stages = 4;
+  int staging_buffers = 0;             // of each role that stages its results
+  int pieces = 1;                      // of a role's result
   int cluster = 1;                     // blocks
   std::vector<int> operand_bytes;      // of each operand, in a stage of one block
   std::vector<AsyncBarrier> barriers;  // one of each for every stage
@@ -94,6 +102,9 @@ struct AsyncProgram {
   int threads = 384;
   int blocks = 1;  // that share a multiprocessor's registers
 };
+
+// What does not fit: shared memory, registers, threads.
+std::vector<std::string> resource_faults(const AsyncProgram& program, int shared_limit);
 
 // What is wrong with it; empty: nothing was found. Limits: `shared_limit` bytes a block, 64 Ki registers a
 // multiprocessor. Plays `rounds` random interleavings of two and three tiles and several depths, in one cluster.

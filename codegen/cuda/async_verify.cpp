@@ -6,6 +6,7 @@
 #include <random>
 
 #include "codegen/cuda/async_program.hpp"
+#include "codegen/cuda/async_staging.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
@@ -17,19 +18,22 @@ struct Step {
   int tile = 0, depth = 0;
 };
 
-void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, Step at,
-            std::vector<Step>& out) {
+void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, int pieces,
+            Step at, std::vector<Step>& out) {
   for (const AsyncStatement& statement : body) {
     switch (statement.kind) {
       case AsyncKind::for_tiles:
         for (int tile = role.first_tile; tile < tiles; tile += role.tile_step)
-          unroll(statement.body, role, tiles, depth, {nullptr, tile, 0}, out);
+          unroll(statement.body, role, tiles, depth, pieces, {nullptr, tile, 0}, out);
         break;
       case AsyncKind::for_depth:
-        for (int k = 0; k < depth; ++k) unroll(statement.body, role, tiles, depth, {nullptr, at.tile, k}, out);
+        for (int k = 0; k < depth; ++k) unroll(statement.body, role, tiles, depth, pieces, {nullptr, at.tile, k}, out);
         break;
       case AsyncKind::after_first:
-        if (at.depth > 0) unroll(statement.body, role, tiles, depth, at, out);
+        if (at.depth > 0) unroll(statement.body, role, tiles, depth, pieces, at, out);
+        break;
+      case AsyncKind::for_pieces:
+        for (int piece = 0; piece < pieces; ++piece) unroll(statement.body, role, tiles, depth, pieces, at, out);
         break;
       case AsyncKind::skip:
         out.push_back({&statement, at.tile, depth});
@@ -83,7 +87,8 @@ class Player {
         for (int member = 0; member < std::max(role.members, 1); ++member) {
           Agent agent{.block = b, .member = member, .role = &role};
           agent.phase = role.starts_free ? 1 : 0;
-          unroll(role.body, role, tiles, depth, {nullptr, 0, 0}, agent.steps);
+          unroll(role.body, role, tiles, depth, program.pieces, {nullptr, 0, 0}, agent.steps);
+          agent.staging = StagingArea(program.staging_buffers);
           agent.fetched.resize(program.operand_bytes.size());
           agents_.push_back(std::move(agent));
         }
@@ -140,6 +145,7 @@ class Player {
     std::vector<Piece*> open_copies;  // not yet committed
     std::deque<std::vector<Piece*>> copy_groups;
     std::vector<std::pair<int, int>> fetched;  // of each operand: the tile and step that wait in registers
+    StagingArea staging{0};
     bool is_done() const { return next == steps.size(); }
   };
 
@@ -219,6 +225,7 @@ class Player {
       case AsyncKind::for_tiles:
       case AsyncKind::for_depth:
       case AsyncKind::after_first:
+      case AsyncKind::for_pieces:
         break;
       case AsyncKind::expect: {
         barrier(agent.block, s.barrier, agent.stage).bytes += s.bytes;
@@ -290,9 +297,21 @@ class Player {
         break;
       }
       case AsyncKind::epilogue:
-        if (!agent.groups.empty() || !agent.open.empty())
-          fail(agent, "reads the accumulators while products are under way");
+        check_sums(agent);
         check_ring_is_free(agent);
+        break;
+      case AsyncKind::wait_stores:
+        agent.staging.wait(s.pending);
+        break;
+      case AsyncKind::stage:
+        check_sums(agent);
+        agent.staging.write([&](const std::string& what) { fail(agent, what); });
+        break;
+      case AsyncKind::publish:
+        agent.staging.publish();
+        break;
+      case AsyncKind::store:
+        agent.staging.store([&](const std::string& what) { fail(agent, what); });
         break;
     }
     ++agent.next;
@@ -396,6 +415,11 @@ class Player {
     }
   }
 
+  void check_sums(const Agent& agent) {
+    if (agent.groups.empty() && agent.open.empty()) return;
+    fail(agent, "reads the accumulators while products are under way");
+  }
+
   void check_ring_is_free(const Agent& agent) {
     for (const auto& operands : blocks_[static_cast<std::size_t>(agent.block)].pieces) {
       for (const auto& pieces : operands) {
@@ -426,6 +450,7 @@ class Player {
     for (const Agent& agent : agents_) {
       if (!agent.groups.empty() || !agent.open.empty())
         fault_ = agent.role->name + " ends while products are under way";
+      if (agent.staging.is_read()) fault_ = agent.role->name + " ends while stores read its buffers";
       if (!agent.open_copies.empty()) fault_ = agent.role->name + " ends with copies that no group has";
     }
     if (!transfers_.empty()) fault_ = "a load is under way when the block ends";
@@ -440,44 +465,10 @@ class Player {
   std::string fault_;
 };
 
-void check_resources(const AsyncProgram& program, int shared_limit, std::vector<std::string>& faults) {
-  if (program.shared_bytes > shared_limit) {
-    faults.push_back(format("{} B of shared memory, {} allowed", program.shared_bytes, shared_limit));
-  }
-  int stage = 0;
-  for (int bytes : program.operand_bytes) {
-    stage += bytes;
-    if (bytes % 1024 != 0)
-      faults.push_back(format("an operand's stage of {} B is no multiple of 1024: swizzled tiles begin there", bytes));
-  }
-  if (program.stages * stage > program.shared_bytes)
-    faults.push_back("the ring is larger than the shared memory asked for");
-  if (program.stages < 2) faults.push_back("a ring of one stage");
-  int threads = 0, registers = 0;
-  for (const AsyncRole& role : program.roles) {
-    if (role.members > 0 && (program.roles.size() > 1 || role.threads != 32 * role.members)) {
-      faults.push_back(format("{} has {} members: they are all the warps of the block", role.name, role.members));
-    }
-    const int each = role.registers == 0 ? program.launch_registers : role.registers;
-    if (each % 8 != 0 || each < 24 || each > 256)
-      faults.push_back(format("{} wants {} registers: a multiple of 8 from 24 to 256", role.name, each));
-    threads += role.threads;
-    registers += role.threads * each;
-  }
-  if (threads != program.threads)
-    faults.push_back(format("roles have {} threads, the block {}", threads, program.threads));
-  if (program.blocks * program.threads * program.launch_registers > 65536) {
-    faults.push_back(
-        format("{} blocks of {} threads of {} registers", program.blocks, program.threads, program.launch_registers));
-  }
-  if (registers > 65536) faults.push_back(format("the roles want {} registers, 65536 there are", registers));
-}
-
 }  // namespace
 
 std::vector<std::string> verify(const AsyncProgram& program, int shared_limit, int rounds) {
-  std::vector<std::string> faults;
-  check_resources(program, shared_limit, faults);
+  std::vector<std::string> faults = resource_faults(program, shared_limit);
   for (int round = 0; round < rounds && faults.empty(); ++round) {
     const int tiles = round % 4, depth = 1 + (round * 3) % (2 * program.stages + 2);
     const std::string fault = Player(program, tiles, depth, static_cast<std::uint64_t>(round) + 1).play();

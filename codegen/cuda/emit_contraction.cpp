@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "codegen/cuda/convolution_problem.hpp"
 #include "codegen/cuda/kernel_translator.hpp"
 #include "codegen/cuda/schedule_table.hpp"
+#include "codegen/cuda/staged_body.hpp"
 #include "codegen/cuda/tensor_contraction.hpp"
 #include "ir/support/format.hpp"
 #include "ir/support/hash.hpp"
@@ -53,6 +55,7 @@ class ContractionEmitter {
   StatusOr<CudaKernelText> emit() {
     std::vector<std::string> parameters;
     for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    read_sizes();
     const std::optional<TensorProblem> tensors = tensor_problem();
     CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters)
                                                                          : with_fma(parameters);
@@ -68,28 +71,34 @@ class ContractionEmitter {
   }
 
  private:
-  // None for what the tensor cores have no form for: convolutions, several axes of batches.
+  // None for what the tensor cores have no form for: several axes of batches, convolutions by groups.
   std::optional<TensorProblem> tensor_problem() const {
-    if (!op_.is("contract")) return std::nullopt;
-    const ir::Attributes& a = op_.attributes;
-    if (a.integers("batch").size() > 1 || lanes_ != 4) return std::nullopt;
-    const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
+    if (lanes_ != 4) return std::nullopt;
+    std::optional<TensorProblem> out =
+        op_.is("contract") ? contract_problem() : convolution_problem(op_.attributes);
+    if (!out) return std::nullopt;
     const auto buffer = [&](std::size_t k) { return static_cast<int>(kernel_.value(op_.operands[k]).result_index); };
-    return TensorProblem{.dtype = dtype(op_.operands[0]),
-                         .batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
+    out->dtype = dtype(op_.operands[0]);
+    out->lhs.buffer = buffer(0), out->rhs.buffer = buffer(1);
+    out->epilogue = epilogue();
+    out->may_round = target_.tf32;
+    return out;
+  }
+
+  std::optional<TensorProblem> contract_problem() const {
+    const ir::Attributes& a = op_.attributes;
+    if (a.integers("batch").size() > 1) return std::nullopt;
+    const auto first = [](const Integers& list) { return list.empty() ? std::int64_t{0} : list[0]; };
+    return TensorProblem{.batches = a.integers("batch").empty() ? 1 : a.integers("batch")[0],
                          .rows = a.integer("rows"),
                          .columns = a.integer("columns"),
                          .depth = a.integer("depth"),
-                         .lhs = {.buffer = buffer(0),
-                                 .free = a.integer("lhs_row"),
+                         .lhs = {.free = a.integer("lhs_row"),
                                  .depth = a.integer("lhs_depth"),
                                  .batch = first(a.integers("lhs_batch"))},
-                         .rhs = {.buffer = buffer(1),
-                                 .free = a.integer("rhs_column"),
+                         .rhs = {.free = a.integer("rhs_column"),
                                  .depth = a.integer("rhs_depth"),
-                                 .batch = first(a.integers("rhs_batch"))},
-                         .epilogue = epilogue(),
-                         .may_round = target_.tf32};
+                                 .batch = first(a.integers("rhs_batch"))}};
   }
 
   // "matrix+add+relu": what the body reads, whole matrices apart from what repeats along rows or columns, and computes.
@@ -104,15 +113,15 @@ class ContractionEmitter {
       const Op& op = kernel_.op(id);
       if (op.is("load")) {
         const Type read = kernel_.type(op.operands[0]);
-        add(read.element_count() >= op_.attributes.integer("rows") * op_.attributes.integer("columns") ? "matrix"
-                                                                                                       : "vector");
+        add(read.element_count() >= rows_ * columns_ ? "matrix" : "vector");
       } else if (op.is("store")) {
         if (++stores > 1) add("store");
       } else if (!op.is("affine") && !op.is("constant") && !op.is("cast") && !op.is("broadcast") && !op.is("yield")) {
         add(op.name());
       }
     }
-    return out.size() <= kLongest ? out : format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    if (out.size() > kLongest) out = format("{}-steps-{}", steps, hash_text(out).hex().substr(0, 16));
+    return has_long_body(kernel_, op_) ? std::string(kLongEpilogue) + out : out;
   }
 
   static runtime::ArithmeticUnit tensor_unit(DType factors) {
@@ -120,21 +129,22 @@ class ContractionEmitter {
   }
 
   CudaKernelText with_tensor_cores(const TensorProblem& problem, std::vector<std::string> parameters) {
-    batches_ = problem.batches, rows_ = problem.rows, columns_ = problem.columns;
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const auto [schedule, origin] = schedules_.choose(problem, target_);
     using Uses = CudaKernelText::Uses;
     CudaKernelText out{.schedule = schedule.text(),
                        .uses = schedule.engine == TensorEngine::wgmma ? Uses::wgmma : Uses::mma,
                        .unit = tensor_unit(problem.dtype)};
-    const bool has_parts = schedule.parts > 1;
+    const bool has_parts = schedule.parts > 1, has_missing = problem.image && has_missing_elements(op_.attributes);
     if (has_parts) add_workspace(out, parameters, "float", schedule.parts);
     const std::string list = format("{}", fmt::join(parameters, ", "));
     const TensorKernel parts = emit_tensor_kernel(identifier, problem, schedule, target_,
                                                   {.lhs = translator_.name(op_.operands[0]),
                                                    .rhs = translator_.name(op_.operands[1]),
-                                                   .finish = has_parts ? store_partial_sums() : finish(5)});
-    out.text = format("\n{}// {}: {}\n", parts.functions, origin_name(origin), schedule.text());
+                                                   .staged = has_missing ? std::nullopt : stage_body(kernel_, op_, translator_),
+                                                   .finish = has_parts ? store_partial_sums() : finish(5, has_missing)});
+    out.text = format("\n{}{}// {}: {}\n", has_missing ? windows_text("float") : "", parts.functions,
+                      origin_name(origin), schedule.text());
     out.text += format(
         "extern \"C\" __global__ void __launch_bounds__({}, {}) {}({}{}{}) {{\n  after_previous();\n{}  constexpr int "
         "thread = 0;\n{}}}\n",
@@ -148,11 +158,7 @@ class ContractionEmitter {
   CudaKernelText with_fma(std::vector<std::string> parameters) {
     const std::string sum = cpp_type(accumulation_dtype(dtype(op_.operands[0])));
     const bool is_dense = op_.is("contract");
-    std::string problem;
-    if (is_dense)
-      read_sizes();
-    else
-      problem = convolution(sum);
+    const std::string problem = is_dense ? "" : windows_text(sum);
     // Values that do not depend on the sums stand in front.
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
     const int lanes =
@@ -175,7 +181,7 @@ class ContractionEmitter {
       add_workspace(out, parameters, sum, parts);
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
-    out.text = is_dense ? "\n" : format("\nnamespace {}_problem {{\n{}}}\n", identifier, problem);
+    out.text = "\n" + problem;
     out.text += format(
         "extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread "
         "= 0;\n",
@@ -292,8 +298,18 @@ class ContractionEmitter {
 
   void read_sizes() {
     const ir::Attributes& a = op_.attributes;
+    if (!op_.is("contract")) {
+      const ProductSizes sizes = convolution_sizes(a);
+      batches_ = sizes.batches, rows_ = sizes.rows, columns_ = sizes.columns, depth_ = sizes.depth;
+      return;
+    }
     for (std::int64_t extent : a.integers("batch")) batches_ *= extent;
     rows_ = a.integer("rows"), columns_ = a.integer("columns"), depth_ = a.integer("depth");
+  }
+
+  std::string windows_text(const std::string& sum) const {
+    return format("namespace {}_problem {{\n{}}}\n", cuda_identifier(kernel_.name),
+                  convolution_text(op_.attributes, sum, cpp_type(dtype(op_.operands[0])), cpp_type(dtype(op_.operands[1]))));
   }
 
   // The type of a factor, and the factor of batch `batch_`.
@@ -313,76 +329,32 @@ class ContractionEmitter {
                          batch_offset(a.integers("batch"), a.integers(batch)))};
   }
 
-  // A product of matrices: rows are the places of the output, n, oh and ow; depth is th, tw and c, in the order of the
-  // definition; each group is a batch.
-  std::string convolution(const std::string& sum) {
-    const auto list = [&](std::string_view attribute) -> const Integers& { return op_.attributes.integers(attribute); };
-    const Integers &extents = list("extents"), &h = list("height"), &w = list("width"), &lhs = list("lhs"),
-                   &rhs = list("rhs");
-    batches_ = extents[1], rows_ = extents[0] * h[0] * w[0], columns_ = extents[3];
-    const std::int64_t channels = std::max<std::int64_t>(extents[2], 1), depth = h[1] * w[1] * extents[2];
-    depth_ = depth;
-    const auto source = [](const Integers& a, const char* o, const char* t) {
-      return format("source<{}, {}, {}, {}, {}>({}, {})", a[2], a[3], a[4], a[5], a[6], o, t);
-    };
-    const std::string lhs_type = cpp_type(dtype(op_.operands[0])), rhs_type = cpp_type(dtype(op_.operands[1]));
-    std::string out = format("struct Problem {{\n  using Sum = {};\n  static constexpr int kDepth = {};\n", sum, depth);
-    out += format("  static constexpr bool kLhsAlongDepth = {}, kRhsAlongDepth = {}, kHasHoles = {};\n",
-                  lhs[2] == 1 && extents[2] > 1, rhs[1] == 1 && extents[2] > 1 && rhs[2] != 1,
-                  has_holes(h) || has_holes(w));
-    out += format("  const {}* lhs_buffer;\n  const {}* rhs_buffer;\n  int group;\n", lhs_type, rhs_type);
-    // Where element (row, k) of the left factor lies; -1: in the padding, or between dilated elements.
-    out += "  std::int64_t place(int row, int k) const {\n";
-    out += format("    const int n = row / {}, oh = row / {} % {}, ow = row % {};\n", h[0] * w[0], w[0], h[0], w[0]);
-    out +=
-        format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
-    out += format("    const int ih = {}, iw = {};\n    if (ih < 0 || iw < 0) return -1;\n", source(h, "oh", "th"),
-                  source(w, "ow", "tw"));
-    out += format(
-        "    return std::int64_t(n) * {} + std::int64_t(group) * {} + ih * {}ll + iw * {}ll + c * {}ll + {};\n  }}\n",
-        lhs[0], lhs[1], h[7], w[7], lhs[2], lhs[3]);
-    out += format("  bool has(int row, int k) const {{ return row < {} && place(row, k) >= 0; }}\n", rows_);
-    out += format(
-        "  Sum lhs(int row, int k) const {{\n    if (row >= {}) return Sum(0);\n    const std::int64_t at = place(row, "
-        "k);\n",
-        rows_);
-    out += "    return at < 0 ? Sum(0) : Sum(lhs_buffer[at]);\n  }\n";
-    out += format("  Sum rhs(int k, int column) const {{\n    if (column >= {}) return Sum(0);\n", columns_);
-    out +=
-        format("    const int th = k / {}, tw = k / {} % {}, c = k % {};\n", w[1] * channels, channels, w[1], channels);
-    out += format(
-        "    return Sum(rhs_buffer[std::int64_t(group) * {} + th * {}ll + tw * {}ll + c * {}ll + column * {}ll + "
-        "{}]);\n  }}\n}};\n",
-        rhs[0], h[8], w[8], rhs[1], rhs[2], rhs[3]);
-    return out;
-  }
-
-  // Whether an output's window may reach where there is no input.
-  static bool has_holes(const Integers& axis) {
-    const std::int64_t output = axis[0], kernel = axis[1], input = axis[2], stride = axis[3], dilation = axis[4];
-    const std::int64_t last = (output - 1) * stride + (kernel - 1) * dilation - axis[6];
-    return axis[6] > 0 || axis[5] != 1 || last >= input;
-  }
-
-  // The body, or the store of the sums where there is none.
-  std::string finish(std::size_t depth) {
+  // The body, or the store of the sums where there is none. `has_missing`: sums are those of the tensor cores, which
+  // read missing elements as zero.
+  std::string finish(std::size_t depth, bool has_missing = false) {
     const bool is_dot = op_.is("contract");
-    std::string batch = "batch_", row = "at_row", column = "at_column", out;
+    std::string batch = "batch_", row = "at_row", column = "at_column", sums = "sums", out;
+    if (has_missing) {
+      sums = "sums_of_present";
+      out += format("    float {}[{}];\n", sums, lanes_);
+      out += format("    sum_present({}_problem::Problem{{{}, {}, 0}}, at_row, at_column, sums, {});\n",
+                    cuda_identifier(kernel_.name), translator_.name(op_.operands[0]),
+                    translator_.name(op_.operands[1]), sums);
+    }
     // Every vector is whole where the columns are a multiple of it.
     const bool is_whole = columns_ % lanes_ == 0;
-    if (!is_whole) out = format("    const int valid = {} - at_column;\n", columns_);
+    if (!is_whole) out += format("    const int valid = {} - at_column;\n", columns_);
     if (!is_dot) {
-      const Integers &extents = op_.attributes.integers("extents"), &w = op_.attributes.integers("width");
       out += format("    const int line = at_row / {0}, in_line = at_row % {0}, channel = batch_ * {1} + at_column;\n",
-                    w[0], extents[3]);
+                    op_.attributes.integers("width")[0], columns_);
       batch = "line", row = "in_line", column = "channel";
     }
     if (op_.blocks.empty()) {
       const ValueId to = op_.operands[2];
       if (is_dot) {
         out +=
-            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column, stride = 1;\n",
-                   rows_, columns_);
+            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n",
+                   rows_, columns_) + (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
         out += format(
@@ -390,15 +362,27 @@ class ContractionEmitter {
             "at_column * {}ll, stride = {};\n",
             h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
-      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_,
-                          is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)));
+      if (is_dot ? is_whole : stores_vectors()) {
+        return out + format("    {0} results[{1}];\n    HYP_EACH(i, {1}) results[i] = cast<{0}>({3}[i]);\n"
+                            "    store<1, {1}>(results, {2} + at, 0);\n",
+                            cpp_type(dtype(to)), lanes_, translator_.name(to), sums);
+      }
+      return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>({}[i]);\n", lanes_,
+                          is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)), sums);
     }
     const auto& arguments = kernel_.block(op_.blocks[0]).arguments;
-    translator_.define_name(arguments[0], "sums");
+    translator_.define_name(arguments[0], sums);
     translator_.define_name(arguments[1], batch);
     translator_.define_name(arguments[2], row);
     translator_.define_name(arguments[3], column);
     return out + translator_.translate_body(op_.blocks[0], is_whole ? "" : "valid", depth);
+  }
+
+  // Whether each vector of a convolution's sums is whole, and goes to one aligned place.
+  bool stores_vectors() const {
+    const Integers& strides = op_.attributes.integers("output");  // the channels' is the last
+    return columns_ % lanes_ == 0 && strides.back() == 1 &&
+           std::all_of(strides.begin(), strides.end() - 1, [&](std::int64_t stride) { return stride % lanes_ == 0; });
   }
 
   const ir::Function& kernel_;

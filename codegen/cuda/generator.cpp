@@ -18,6 +18,7 @@
 #include "codegen/cuda/prelude_mma.hpp"
 #include "codegen/cuda/prelude_scatter.hpp"
 #include "codegen/cuda/prelude_sort.hpp"
+#include "codegen/cuda/prelude_windows.hpp"
 #include "codegen/cuda/schedule_table.hpp"
 #include "ir/support/format.hpp"
 #include "runtime/cpu/thread_pool.hpp"
@@ -193,6 +194,7 @@ class CudaGenerator final : public CodeGenerator {
       std::string out(kCudaPrelude);
       out += kCudaLaunchPrelude;
       if (uses(Uses::contractions) || uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaCopiesPrelude;
+      if (uses(Uses::contractions) || uses(Uses::wgmma)) out += kCudaWindowsPrelude;
       if (uses(Uses::contractions)) out += kCudaContractionPrelude, out += kCudaDensePrelude;
       if (uses(Uses::wgmma) || uses(Uses::mma)) out += kCudaRingPrelude;
       if (uses(Uses::wgmma)) out += kCudaAsyncPrelude;

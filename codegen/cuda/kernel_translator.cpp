@@ -97,6 +97,15 @@ std::string CudaKernelTranslator::translate_prefetches(ir::BlockId id, std::size
   return std::exchange(out_, {});
 }
 
+std::string CudaKernelTranslator::translate_staged(ir::BlockId id, const std::array<std::string, 3>& place,
+                                                   std::size_t depth) {
+  const auto& arguments = kernel_.block(id).arguments;
+  define_name(arguments[0], "sums");
+  for (std::size_t k = 0; k < place.size(); ++k) define_name(arguments[k + 1], place[k]);
+  is_staged_ = true;
+  return translate_body(id, "", depth);
+}
+
 // Depth is that of the kernel's loops, which the verifier and the parser bound.
 void CudaKernelTranslator::block(ir::BlockId id) {
   for (OpId op : kernel_.ops_of(id)) translate(kernel_.op(op));
@@ -234,6 +243,7 @@ void CudaKernelTranslator::load(const Op& op) {
 
 void CudaKernelTranslator::store(const Op& op) {
   const ValueId value = op.operands[0], buffer = op.operands[1], offset = op.operands[2];
+  if (is_staged_) return stage(value);
   if (!is_vector(value)) {
     std::string condition = conditions(op, 3, true);
     if (team_.threads > 1) condition = "thread == 0" + (condition.empty() ? "" : " && " + condition);
@@ -256,6 +266,15 @@ void CudaKernelTranslator::store(const Op& op) {
   line(format("HYP_EACH(i, {}) {}{}[{}{}] = {};", registers(value),
               condition.empty() ? "" : format("if ({}) ", condition), name(buffer), element(offset),
               is_vector(offset) ? "" : " + " + lane_text(), element(value)));
+}
+
+// Two elements of 16 bits as one word. One instruction rounds both.
+void CudaKernelTranslator::stage(ValueId value) {
+  const Op* last = kernel_.producer(value);
+  if (last != nullptr && last->is("cast") && dtype(last->operands[0]) == DType::f32) {
+    return line(format("word = rounded_pair<{}>({});", cpp_type(dtype(value)), array(last->operands[0])));
+  }
+  line(format("word = pair_of({});", array(value)));
 }
 
 // How two elements become one, as a function of C++.

@@ -1,6 +1,7 @@
 // kernel_translator.hpp: the ops of a kernel's blocks as CUDA C++. Internal to codegen/cuda.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -42,6 +43,15 @@ class CudaKernelTranslator {
 
   // The same block's loads of neighbouring elements, as prefetches of where they begin, with what computes that.
   std::string translate_prefetches(ir::BlockId block, std::size_t depth);
+  // The body of an anchor whose vectors of four sums are held by two neighbouring threads; what it stores is left in
+  // `word` instead.
+  CudaKernelTranslator for_pairs() const {
+    CudaKernelTranslator out = *this;
+    out.team_ = {.threads = 2, .chunk = 2};
+    return out;
+  }
+  // `place`: what the body's batch, row and column are called.
+  std::string translate_staged(ir::BlockId block, const std::array<std::string, 3>& place, std::size_t depth);
 
   // Elements of shared memory that reductions take, as declarations for the head of the kernel.
   const std::string& shared_declarations() const { return shared_; }
@@ -70,6 +80,7 @@ class CudaKernelTranslator {
   void affine(const ir::Op& op);
   void load(const ir::Op& op);
   void store(const ir::Op& op);
+  void stage(ir::ValueId value);
   void reduce(const ir::Op& op);
   void reduce_columns(const ir::Op& op);
   std::string combination(const ir::Op& op) const;
@@ -92,6 +103,7 @@ class CudaKernelTranslator {
   IndexFacts facts_;
   CppScalarFunctions& scalars_;
   Tile tile_;
+  bool is_staged_ = false;  // stores leave their elements where somebody else takes them
   std::string valid_;  // of the lanes in an anchor's body; empty: not in one
   std::map<ir::ValueId, std::string> names_;
   std::map<ir::ValueId, std::string> inline_;  // values that are text wherever they are used

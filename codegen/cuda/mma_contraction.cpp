@@ -195,7 +195,7 @@ class MmaPrinter {
 }  // namespace
 
 bool fits_mma(const TensorProblem& problem, const CudaTarget& target) {
-  if (!target.has_mma()) return false;
+  if (!target.has_mma() || problem.image) return false;
   const auto is_readable = [](const TensorOperand& operand) {
     const bool along_depth = operand.is_along_depth();
     return (along_depth || operand.free == 1) && (along_depth ? operand.free : operand.depth) >= 0 &&

@@ -82,6 +82,17 @@ inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
 }
+inline void load_tile(unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z, int w) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
+}
+// Channels from `channel` on of one pixel of each of many windows: of the one that begins at (x, y) of that image, and of those
+// after it. `across` and `down` say which pixel.
+inline void load_pixels(unsigned to, const TensorMap& map, unsigned barrier, int channel, int x, int y, int image, int across, int down) {
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2], {%7, %8};" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(channel), "r"(x), "r"(y), "r"(image), "h"(static_cast<unsigned short>(across)),
+               "h"(static_cast<unsigned short>(down)) : "memory");
+}
 // Into the same place of every block of the cluster whose bit is set.
 inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y) {
   asm volatile(
@@ -92,6 +103,50 @@ inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& m
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
       "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"(blocks) : "memory");
+}
+inline void load_tile_for(unsigned short blocks, unsigned to, const TensorMap& map, unsigned barrier, int x, int y, int z, int w) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w), "h"(blocks) : "memory");
+}
+
+// Results: fragments of 16 rows and columns into a swizzled tile, made visible to the accelerator, and stored by it from
+// there. The thread that asked for stores is the one that waits until they have read their memory.
+inline void store_matrices(unsigned to, const unsigned (&words)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(words[0]), "r"(words[1]),
+               "r"(words[2]), "r"(words[3]) : "memory");
+}
+template <class E>
+unsigned pair_of(const E (&elements)[2]) {
+  return elements[0].bits | static_cast<unsigned>(elements[1].bits) << 16;
+}
+template <class E>
+unsigned rounded_pair(const float (&sums)[2]);
+template <>
+inline unsigned rounded_pair<BF16>(const float (&sums)[2]) {
+  unsigned word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(sums[1]), "f"(sums[0]));
+  return word;
+}
+template <>
+inline unsigned rounded_pair<F16>(const float (&sums)[2]) {
+  unsigned word;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(sums[1]), "f"(sums[0]));
+  return word;
+}
+inline void publish_to_stores() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+inline void store_tile(const TensorMap& map, unsigned from, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map), "r"(from),
+               "r"(x), "r"(y) : "memory");
+}
+inline void store_tile(const TensorMap& map, unsigned from, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map), "r"(from),
+               "r"(x), "r"(y), "r"(z) : "memory");
+}
+inline void stores_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+template <int kPending>
+void stores_wait() {
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(kPending) : "memory");
 }
 
 // A tile as the tensor cores read it: rows of 128 bytes, swizzled. `leading`: bytes between neighbouring blocks of 64

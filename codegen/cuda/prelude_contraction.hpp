@@ -18,14 +18,6 @@ struct FmaTile {
   static constexpr int kRows = 64 * kRowGroups, kColumns = 16 * kLanes * kColumnGroups;
 };
 
-// The input position that output position o reads at kernel position t, or -1.
-template <int kInput, int kStride, int kDilation, int kInputDilation, int kPadding>
-int source(int o, int t) {
-  const int place = o * kStride + t * kDilation - kPadding;
-  if (place < 0 || place % kInputDilation != 0 || place / kInputDilation >= kInput) return -1;
-  return place / kInputDilation;
-}
-
 template <class Sum>
 bool is_finite(Sum x) {
   return x - x == 0;

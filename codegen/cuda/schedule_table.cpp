@@ -23,6 +23,12 @@ std::vector<runtime::TuningProblem> names_of(const runtime::TuningProblem& name)
   return names;
 }
 
+// Those of them whose measured times hold for the class.
+std::vector<runtime::TuningProblem> measured_names_of(const runtime::TuningProblem& name) {
+  if (name.epilogue.starts_with(kLongEpilogue)) return {name};
+  return names_of(name);
+}
+
 }  // namespace
 
 std::vector<TensorSchedule> all_schedules(const TensorProblem& problem, const CudaTarget& target) {
@@ -67,7 +73,7 @@ void ScheduleTable::pin(const TensorProblem& problem, const TensorSchedule& sche
 std::string ScheduleTable::record_of(const runtime::TuningProblem& name, const CudaTarget& target) const {
   // Code for a machine that is not here: nothing was measured on it.
   if (store_ == nullptr || target.device.empty()) return {};
-  for (const runtime::TuningProblem& one : names_of(name)) {
+  for (const runtime::TuningProblem& one : measured_names_of(name)) {
     if (const auto best = store_->best(one, machine_of(target))) return best->schedule;
   }
   return {};
@@ -77,14 +83,13 @@ ChosenSchedule ScheduleTable::choose(const TensorProblem& problem, const CudaTar
   const runtime::TuningProblem name = problem_class(problem);
   const std::string record = record_of(name, target);
   if (std::ranges::find(asked_, name, &Asked::name) == asked_.end()) asked_.push_back({problem, name, record});
-  const std::vector<runtime::TuningProblem> names = names_of(name);
-  for (const runtime::TuningProblem& one : names) {
+  for (const runtime::TuningProblem& one : names_of(name)) {
     for (const auto& [pinned, schedule] : pinned_) {
       if (pinned == one) return {schedule, ScheduleOrigin::pinned};
     }
   }
   if (const auto measured = read_schedule(record, problem, target)) return {*measured, ScheduleOrigin::measured};
-  for (const runtime::TuningProblem& one : names) {
+  for (const runtime::TuningProblem& one : measured_names_of(name)) {
     const std::string text = one.text();
     for (const ShippedSchedule& shipped : shipped_) {
       if (shipped.device != target.device || shipped.multiprocessors != target.multiprocessors ||

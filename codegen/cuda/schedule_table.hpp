@@ -6,7 +6,7 @@
 //   model      what tensor_schedules() expects to be fastest
 //
 // Measured times of a problem with another epilogue are used where its own was not measured: of the plain product,
-// whose main loop is the same. Nothing is ever measured here.
+// whose main loop is the same; not where the epilogue takes as long as the products. Nothing is ever measured here.
 //
 // A schedule that was read from somewhere is used only if it is one of those that we print for the problem. So a
 // damaged record can cost time, never a result.

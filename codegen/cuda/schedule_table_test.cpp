@@ -68,13 +68,15 @@ TEST(ScheduleTable, ProblemsOfOneClassAreCutIntoTheSameTiles) {
   EXPECT_EQ(name(1, 1, 8, 12), "contract bf16 NT 12x64x64x64");
   EXPECT_EQ(problem_class(dense_problem(DType::bf16, "NT", 64, 64, 63)).text(), "contract bf16 nt 64x64x64");
   for (const char* text :
-       {"contract bf16 NT 4096x1024x768", "contract f16 TN 12x64x64x64", "contract bf16 nT 64x64x64 vector+relu"}) {
+       {"contract bf16 NT 4096x1024x768", "contract f16 TN 12x64x64x64", "contract bf16 nT 64x64x64 vector+relu",
+        "convolve bf16 NN 200704x64x64,3x3/1x1", "convolve f16 NT 12544x256x128,1x1/2x2 vector+add"}) {
     const auto problem = problem_of(*runtime::TuningProblem::parse(text));
     ASSERT_TRUE(problem) << text;
     EXPECT_EQ(problem_class(*problem).text(), text);
   }
   for (const char* text :
-       {"convolve bf16 NT 64x64x64", "contract b16 NT 64x64x64", "contract bf16 NTN 64x64x64",
+       {"convolve bf16 NT 64x64x64", "convolve bf16 NT 64x64x64,3x3", "convolve bf16 TT 64x64x64,3x3/1x1",
+        "convolve bf16 NT 64x64,3x3/1x1", "contract b16 NT 64x64x64", "contract bf16 NTN 64x64x64",
         "contract bf16 NX 64x64x64", "contract bf16 NT 64x64", "contract bf16 NT 64x64x0",
         "contract bf16 NT 64x64x64x64x64", "contract bf16 NT 64x64x", "contract bf16 NT 64x64x99999999999"}) {
     EXPECT_FALSE(problem_of(*runtime::TuningProblem::parse(text))) << text;

@@ -1,90 +1,17 @@
 #include "codegen/cuda/tensor_contraction.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "codegen/cuda/mma_contraction.hpp"
-#include "codegen/cuda/tensor_text.hpp"
+#include "codegen/cuda/tensor_epilogue.hpp"
+#include "codegen/cuda/tensor_loads.hpp"
+#include "codegen/cuda/wgmma_schedules.hpp"
 #include "ir/support/format.hpp"
 
 namespace hyperion::codegen {
 namespace {
 
-using runtime::cuda::TensorMapParameter;
-
-constexpr int kRowBytes = 128;   // of a swizzled tile: elements of depth, or of a free axis
-constexpr int kWarpgroup = 128;  // threads
-constexpr int kConsumers = 2;
-constexpr int kBarrierBytes = 256;
 enum Barrier { kFull, kEmpty };
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-int element_bytes(const TensorProblem& problem) { return static_cast<int>(byte_size(problem.dtype)); }
-// Elements of depth in one stage, and in one product.
-int stage_depth(const TensorProblem& problem) { return kRowBytes / element_bytes(problem); }
-int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
-
-int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
-int slab_bytes() { return kConsumers * 4 * kWarpSlabBytes; }
-int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowBytes; }
-int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + slab_bytes() + kBarrierBytes; }
-
-// Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
-// multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured
-// on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
-double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
-  constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40, kSumsStored = 2;
-  const double clusters = static_cast<double>(target.multiprocessors / s.cluster);
-  const double tiles = static_cast<double>(problem.batches) *
-                       static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
-                       static_cast<double>(divide_up(problem.columns, s.columns));
-  const double depth = static_cast<double>(divide_up(problem.depth, stage_depth(problem)));
-  const double products = s.rows * s.columns * static_cast<double>(kRowBytes) / 4096.0;
-  const double loads = (s.rows + static_cast<double>(s.columns) / s.cluster) * kRowBytes / kCacheBytes;
-  const double main = depth * std::max(products, loads);
-  const double epilogue = s.rows * s.columns / kSumsStored;
-  // With many waves the last one's gaps fill: blocks drift apart.
-  double waves = std::ceil(tiles / clusters);
-  if (waves >= 4) waves = (waves + tiles / clusters) / 2;
-  const double start = kStart + (s.cluster > 1 ? kClusterStart : 0);
-  if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + epilogue + start;
-  return waves * (main + epilogue / 2) + start;
-}
-
-std::int64_t padded(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
-
-TensorMapParameter tensor_map(const TensorProblem& problem, const TensorOperand& operand, std::int64_t free,
-                              int box_rows) {
-  const auto bytes = static_cast<std::int64_t>(element_bytes(problem));
-  TensorMapParameter map{.buffer = static_cast<std::uint32_t>(operand.buffer)};
-  map.type = problem.dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-             : problem.dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                           : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
-  const std::int64_t inner = operand.is_along_depth() ? problem.depth : free,
-                     outer = operand.is_along_depth() ? free : problem.depth;
-  const std::int64_t stride = operand.is_along_depth() ? operand.free : operand.depth;
-  map.dims = {static_cast<std::uint64_t>(inner), static_cast<std::uint64_t>(outer)};
-  // A single row has no stride; the driver wants one all the same.
-  map.byte_strides = {static_cast<std::uint64_t>(padded((outer == 1 ? inner : stride) * bytes))};
-  map.box = {static_cast<std::uint32_t>(kRowBytes / bytes), static_cast<std::uint32_t>(box_rows)};
-  if (problem.batches > 1) {
-    map.dims.push_back(static_cast<std::uint64_t>(operand.batch == 0 ? 1 : problem.batches));
-    map.byte_strides.push_back(static_cast<std::uint64_t>(
-        padded(operand.batch == 0 ? static_cast<std::int64_t>(map.byte_strides[0]) * outer : operand.batch * bytes)));
-    map.box.push_back(1);
-  }
-  return map;
-}
-
-// Rows of the box that one load brings.
-int box_rows(const TensorProblem& problem, const TensorOperand& operand, int extent) {
-  return operand.is_along_depth() ? std::min(extent, 256) : stage_depth(problem);
-}
-// Loads that bring `extent` rows or columns of an operand.
-int box_count(const TensorProblem& problem, const TensorOperand& operand, int extent) {
-  return operand.is_along_depth() ? (extent + 255) / 256 : extent / (kRowBytes / element_bytes(problem));
-}
 
 // ---- text -----------------------------------------------------------------------------------------------------
 
@@ -111,13 +38,14 @@ std::string product_function(const TensorProblem& problem, int columns) {
 class WgmmaPrinter {
  public:
   WgmmaPrinter(const TensorProblem& problem, const TensorSchedule& schedule, const CudaTarget& target,
-               const AsyncProgram& program, const std::string& finish)
-      : problem_(problem), s_(schedule), target_(target), program_(program), finish_(finish) {}
+               const AsyncProgram& program, const TensorHoles& holes)
+      : problem_(problem), s_(schedule), target_(target), program_(program), holes_(holes) {}
 
   TensorKernel print(const std::string& name) {
     TensorKernel out;
     out.functions = format("namespace {}_products {{\n{}}}\n", name, product_function(problem_, s_.columns));
     out.parameters = "const __grid_constant__ TensorMap lhs_map, const __grid_constant__ TensorMap rhs_map";
+    if (holes_.staged) out.parameters += ", const __grid_constant__ TensorMap result_map";
     const std::int64_t down = divide_up(divide_up(problem_.rows, s_.rows), s_.cluster),
                        across = divide_up(problem_.columns, s_.columns);
     const std::int64_t tiles = problem_.batches * down * across,
@@ -125,7 +53,7 @@ class WgmmaPrinter {
     line(format("using {}_products::multiply;", name));
     line("extern __shared__ __align__(1024) unsigned char shared[];");
     line("const unsigned ring = shared_address(shared);");
-    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_) + slab_bytes()));
+    line(format("const unsigned barriers = ring + {};", s_.stages * stage_bytes(s_) + result_bytes(s_)));
     line(format("const unsigned full = barriers, empty = barriers + {};", 8 * s_.stages));
     line("// The same in all threads of a warp, and the compiler may know it.");
     line("const int warpgroup = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0);");
@@ -133,6 +61,7 @@ class WgmmaPrinter {
     open("if (threadIdx.x == 0)");
     line("prefetch(lhs_map);");
     line("prefetch(rhs_map);");
+    if (holes_.staged) line("prefetch(result_map);");
     open(format("for (int stage = 0; stage < {}; ++stage)", s_.stages));
     line(format("make_barrier(full + 8 * stage, {});", program_.barriers[kFull].arrivals));
     line(format("make_barrier(empty + 8 * stage, {});", program_.barriers[kEmpty].arrivals));
@@ -156,9 +85,8 @@ class WgmmaPrinter {
                  .block = {static_cast<unsigned>(program_.threads)},
                  .shared_bytes = static_cast<unsigned>(program_.shared_bytes),
                  .cluster = {static_cast<unsigned>(s_.cluster)}};
-    const int rhs_share = s_.columns / s_.cluster;
-    out.maps = {tensor_map(problem_, problem_.lhs, problem_.rows, box_rows(problem_, problem_.lhs, s_.rows)),
-                tensor_map(problem_, problem_.rhs, problem_.columns, box_rows(problem_, problem_.rhs, rhs_share))};
+    out.maps = {tensor_map(problem_, true, s_.rows), tensor_map(problem_, false, s_.columns / s_.cluster)};
+    if (holes_.staged) out.maps.push_back(result_map(problem_, *holes_.staged));
     return out;
   }
 
@@ -174,7 +102,9 @@ class WgmmaPrinter {
     open("if (threadIdx.x < 32 && is_elected())");
     line(format("Cursor<{}> at{{0, 1}};", s_.stages));
     first_ = "cluster", step_ = clusters_;
+    is_producer_ = true;
     statements(role.body);
+    is_producer_ = false;
     close();
     close();
   }
@@ -187,7 +117,7 @@ class WgmmaPrinter {
     line(format("float sums_of_tile[{}][{}];", consumer_rows(s_) / 64, s_.columns / 2));
     line(format("Cursor<{}> at{{0, 0}};", s_.stages));
     if (s_.takes_turns)
-      line(format("if (consumer == 1) at.skip({});", divide_up(problem_.depth, stage_depth(problem_))));
+      line(format("if (consumer == 1) at.skip({});", depth_steps(problem_)));
     first_ = s_.takes_turns ? format("cluster + consumer * {}", clusters_) : "cluster";
     step_ = clusters_ * role.tile_step;
     statements(role.body);
@@ -202,16 +132,18 @@ class WgmmaPrinter {
     const auto barrier = [&](const std::string& stage) {
       return format("{} + 8 * {}", statement.barrier == kFull ? "full" : "empty", stage);
     };
-    const std::int64_t depth = divide_up(problem_.depth, stage_depth(problem_));
+    const std::int64_t depth = depth_steps(problem_);
     switch (statement.kind) {
       case AsyncKind::for_tiles:
         open(format("for (int tile = {}; tile < {}; tile += {})", first_, tiles_, step_));
         line("int batch_, first_row, first_column;");
         line("place_of(tile, batch_, first_row, first_column);");
+        if (is_producer_) print_place_of_tile(lines_, problem_);
         statements(statement.body);
         return close();
       case AsyncKind::for_depth:
         open(format("for (int k = 0; k < {}; ++k)", depth));
+        if (is_producer_) print_place_of_step(lines_, problem_);
         statements(statement.body);
         return close();
       case AsyncKind::after_first:
@@ -252,6 +184,17 @@ class WgmmaPrinter {
         return line("turn_pass(1 - consumer);");
       case AsyncKind::epilogue:
         return epilogue();
+      case AsyncKind::for_pieces:
+        line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
+        print_staging(lines_, staged_tile());
+        print_staged(lines_, statement, staged_tile(), *holes_.staged);
+        statements(statement.body);
+        return close();
+      case AsyncKind::wait_stores:
+      case AsyncKind::stage:
+      case AsyncKind::publish:
+      case AsyncKind::store:
+        return print_staged(lines_, statement, staged_tile(), *holes_.staged);
       case AsyncKind::copy:
       case AsyncKind::fetch:
       case AsyncKind::keep:
@@ -265,25 +208,16 @@ class WgmmaPrinter {
   // The boxes of one operand, in the order that the program lists its loads.
   void load(const AsyncStatement& statement) {
     const bool is_lhs = statement.operand == 0;
-    const TensorOperand& operand = is_lhs ? problem_.lhs : problem_.rhs;
-    const int extent = is_lhs ? s_.rows : s_.columns / s_.cluster, count = box_count(problem_, operand, extent);
+    const int extent = is_lhs ? s_.rows : s_.columns / s_.cluster;
     int& number = is_lhs ? next_lhs_ : next_rhs_;
-    const int box = number++ % count;
-    const int width = kRowBytes / element_bytes(problem_);
-    const int each = operand.is_along_depth() ? std::min(extent, 256) : width;  // rows or columns in a box
-    // Blocks of a cluster bring neighbouring shares of rhs.
-    const bool is_shared = statement.multicast;
-    const std::string share = is_shared ? format(" + static_cast<int>(rank) * {}", extent) : "";
-    const std::string free = format("first_{}{} + {}", is_lhs ? "row" : "column", share, box * each);
-    const std::string depth = format("k * {}", stage_depth(problem_));
-    const std::string x = operand.is_along_depth() ? depth : free, y = operand.is_along_depth() ? free : depth;
-    std::string z;
-    if (problem_.batches > 1) z = operand.batch == 0 ? ", 0" : ", batch_";
-    const int base = is_lhs ? 0 : s_.rows * kRowBytes;
-    const std::string to = format("ring + at.stage * {} + {}{}", stage_bytes(s_), base + box * each * kRowBytes,
-                                  is_shared ? format(" + rank * {}", extent * kRowBytes) : "");
-    const std::string function = is_shared ? format("load_tile_for({}, ", (1 << s_.cluster) - 1) : "load_tile(";
-    line(format("{}{}, {}, full + 8 * at.stage, {}, {}{});", function, to, is_lhs ? "lhs_map" : "rhs_map", x, y, z));
+    print_load(lines_, problem_,
+               {.is_lhs = is_lhs,
+                .extent = extent,
+                .box = number++ % box_count(problem_, is_lhs, extent),
+                .stage = format("ring + at.stage * {}", stage_bytes(s_)),
+                .barrier = "full + 8 * at.stage",
+                .base = is_lhs ? 0 : s_.rows * kRowBytes,
+                .sharers = statement.multicast ? s_.cluster : 1});
   }
 
   void multiply() {
@@ -309,75 +243,57 @@ class WgmmaPrinter {
     close();
   }
 
+  // The warp's first row, in the result.
+  std::string own_row() const {
+    const std::string own = s_.takes_turns ? "" : format(" + consumer * {}", consumer_rows(s_));
+    return format("first_row{} + warp_ * 16", own);
+  }
+
+  StagedTile staged_tile() const {
+    const int buffers = staging_buffers(s_);
+    return {.groups = consumer_rows(s_) / 64,
+            .columns = s_.columns,
+            .buffers = buffers,
+            .row = own_row(),
+            .column = "first_column",
+            .staging = format("ring + {} + (consumer * 4 + warp_) * {}", s_.stages * stage_bytes(s_),
+                              buffers * kStagingBytes),
+            .rows = problem_.rows,
+            .all_columns = problem_.columns,
+            .is_ragged = problem_.rows % s_.rows != 0 || problem_.columns % s_.columns != 0,
+            .has_batches = problem_.batches > 1};
+  }
+
   void epilogue() {
-    const int rows = consumer_rows(s_);
     line("const int lane_ = thread_of_group % 32, warp_ = thread_of_group / 32;");
     print_epilogue(lines_,
-                   {.bands = rows / 64,
+                   {.bands = consumer_rows(s_) / 64,
                     .rows_apart = 64,
                     .columns = s_.columns,
-                    .row = format("first_row{} + warp_ * 16", s_.takes_turns ? "" : format(" + consumer * {}", rows)),
+                    .row = own_row(),
                     .column = "first_column",
                     .slab = format("reinterpret_cast<float*>(shared + {}) + (consumer * 4 + warp_) * {}",
                                    s_.stages * stage_bytes(s_), kWarpSlabBytes / 4)},
-                   problem_.rows, problem_.columns, finish_);
+                   problem_.rows, problem_.columns, holes_.finish);
   }
 
   const TensorProblem& problem_;
   const TensorSchedule& s_;
   const CudaTarget& target_;
   const AsyncProgram& program_;
-  const std::string& finish_;
+  const TensorHoles& holes_;
   KernelLines lines_;
   std::string first_;
   std::int64_t step_ = 1, tiles_ = 1, clusters_ = 1;
   int next_lhs_ = 0, next_rhs_ = 0;
+  bool is_producer_ = false;
 };
 
 bool fits_wgmma(const TensorProblem& problem, const CudaTarget& target) {
-  if (!target.has_wgmma()) return false;
-  const bool is_f32 = problem.dtype == DType::f32;
-  const auto is_readable = [&](const TensorOperand& operand, std::int64_t free) {
-    const std::int64_t bytes = element_bytes(problem);
-    const bool along_depth = operand.is_along_depth();
-    // Elements of 32 bits are read along depth only.
-    if (!along_depth && (operand.free != 1 || is_f32)) return false;
-    const std::int64_t stride = along_depth ? operand.free : operand.depth, outer = along_depth ? free : problem.depth;
-    return (outer == 1 || stride * bytes % 16 == 0) && operand.batch * bytes % 16 == 0 && stride >= 0;
-  };
-  return is_readable(problem.lhs, problem.rows) && is_readable(problem.rhs, problem.columns);
+  return target.has_wgmma() && is_loadable(problem);
 }
 
-std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const CudaTarget& target) {
-  std::vector<TensorSchedule> all;
-  const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
-    TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
-    s.stages = std::min((target.block_shared_bytes - slab_bytes() - kBarrierBytes) / stage_bytes(s), 12);
-    // Shares of an operand that lies along rows or columns are whole boxes.
-    const bool has_boxes = problem.rhs.is_along_depth() || columns / cluster % 64 == 0;
-    if (s.stages >= 3 && has_boxes) all.push_back(s);
-  };
-  for (int cluster : {2, 1}) {
-    // Nobody to share with.
-    if (cluster > 1 && problem.rows <= 128) continue;
-    add(128, 256, cluster, false);
-    add(256, 128, cluster, false);
-    add(128, 192, cluster, false);
-    add(128, 128, cluster, false);
-    add(128, 192, cluster, true);
-    add(128, 128, cluster, true);
-    add(64, 256, cluster, true);
-    add(64, 192, cluster, true);
-    add(64, 128, cluster, true);
-    if (cluster == 1) add(64, 64, cluster, true);
-    if (cluster == 1) add(128, 64, cluster, false);
-  }
-  std::ranges::stable_sort(all, std::less<>(),
-                           [&](const TensorSchedule& s) { return expected_cycles(problem, s, target); });
-  return all;
-}
-
-AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s) {
+AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s, bool is_staged) {
   using K = AsyncKind;
   AsyncProgram program;
   program.stages = s.stages;
@@ -387,13 +303,14 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
   const int readers = s.takes_turns ? 1 : kConsumers;
   program.barriers = {{"full", 1}, {"empty", readers * s.cluster}};
   program.shared_bytes = shared_bytes(s);
+  if (is_staged) program.staging_buffers = staging_buffers(s), program.pieces = result_pieces(s);
   program.threads = kWarpgroup * (1 + kConsumers);
   program.launch_registers = 168;
 
   std::vector<AsyncStatement> bring{{.kind = K::wait, .barrier = kEmpty},
                                     {.kind = K::expect, .barrier = kFull, .bytes = stage_bytes(s)}};
-  const auto load = [&](int operand, const TensorOperand& from, int extent, bool multicast) {
-    const int count = box_count(problem, from, extent);
+  const auto load = [&](int operand, int extent, bool multicast) {
+    const int count = box_count(problem, operand == 0, extent);
     for (int box = 0; box < count; ++box) {
       bring.push_back({.kind = K::load,
                        .barrier = kFull,
@@ -402,8 +319,8 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
                        .multicast = multicast});
     }
   };
-  load(0, problem.lhs, s.rows, false);
-  load(1, problem.rhs, s.columns / s.cluster, s.cluster > 1);
+  load(0, s.rows, false);
+  load(1, s.columns / s.cluster, s.cluster > 1);
   bring.push_back({.kind = K::advance});
   AsyncRole producer{.name = "loads tiles", .threads = kWarpgroup, .registers = 40, .starts_free = true};
   producer.body = {{.kind = K::for_tiles, .body = {{.kind = K::for_depth, .body = std::move(bring)}}},
@@ -431,13 +348,15 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
     if (s.takes_turns) tile.push_back({.kind = K::turn_pass});
     tile.push_back({.kind = K::wait_multiplies, .pending = 0});
     tile.push_back({.kind = K::arrive, .barrier = kEmpty, .lag = 1});
-    tile.push_back({.kind = K::epilogue});
+    if (is_staged) stage_results(tile, staging_buffers(s));
+    else tile.push_back({.kind = K::epilogue});
     if (s.takes_turns) {
       consumer.first_tile = c, consumer.tile_step = kConsumers;
       tile.push_back({.kind = K::skip});
       if (c == 1) consumer.body.push_back({.kind = K::skip});
     }
     consumer.body.push_back({.kind = K::for_tiles, .body = std::move(tile)});
+    if (is_staged) finish_stores(consumer.body);
     program.roles.push_back(std::move(consumer));
   }
   return program;
@@ -480,18 +399,24 @@ std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const
   return tensor_schedules(problem, target, has_wgmma ? TensorEngine::wgmma : TensorEngine::mma);
 }
 
-AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule) {
-  return schedule.engine == TensorEngine::wgmma ? wgmma_program(problem, schedule) : mma_program(problem, schedule);
+AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule, bool is_staged) {
+  if (schedule.engine == TensorEngine::wgmma) return wgmma_program(problem, schedule, is_staged);
+  HYP_CHECK(!is_staged, "only wgmma's results are staged");
+  return mma_program(problem, schedule);
 }
 
 TensorKernel emit_tensor_kernel(const std::string& name, const TensorProblem& problem, const TensorSchedule& schedule,
                                 const CudaTarget& target, const TensorHoles& holes) {
-  const AsyncProgram program = tensor_program(problem, schedule);
+  const bool is_staged =
+      schedule.engine == TensorEngine::wgmma && holes.staged && has_registers_for(schedule, *holes.staged);
+  const AsyncProgram program = tensor_program(problem, schedule, is_staged);
   const std::vector<std::string> faults = verify(program, target.block_shared_bytes);
   HYP_CHECK(faults.empty(),
             format("the asynchronous program of {} is wrong: {}", schedule.text(), faults.empty() ? "" : faults[0]));
   if (schedule.engine == TensorEngine::mma) return print_mma_kernel(problem, schedule, program, holes);
-  return WgmmaPrinter(problem, schedule, target, program, holes.finish).print(name);
+  TensorHoles own = holes;
+  if (!is_staged) own.staged.reset();
+  return WgmmaPrinter(problem, schedule, target, program, own).print(name);
 }
 
 }  // namespace hyperion::codegen

@@ -13,6 +13,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "codegen/cuda/async_program.hpp"
 #include "codegen/cuda/emit_kernel.hpp"
@@ -49,12 +51,33 @@ struct TensorOperand {
   bool is_along_depth() const { return depth == 1; }
 };
 
+// A left factor that lies nowhere: windows over images. Row: an image, and where a window begins in it, height outside.
+// Depth: a place in the window, height outside, and a channel. Where a window reaches beyond its image, elements are
+// missing.
+struct TensorImage {
+  struct Axis {
+    std::int64_t output = 1, kernel = 1, input = 1;  // sizes
+    std::int64_t stride = 1, dilation = 1, padding = 0;
+    std::int64_t lhs = 0, rhs = 0;  // elements from one place of the image, and of the kernel, to the next
+    friend bool operator==(const Axis&, const Axis&) = default;
+  };
+  Axis height, width;
+  std::int64_t channels = 1, image = 0;  // image: elements from one to the next
+  friend bool operator==(const TensorImage&, const TensorImage&) = default;
+};
+
+// What names of epilogues begin with that take longer than to convert and store sums (has_long_body()). The best tile
+// for the plain product is not the best for them.
+inline constexpr std::string_view kLongEpilogue = "long+";
+
 struct TensorProblem {
   DType dtype = DType::bf16;  // of the operands
   std::int64_t batches = 1, rows = 1, columns = 1, depth = 1;
   TensorOperand lhs, rhs;
+  std::optional<TensorImage> image;  // of lhs; then `depth` of both operands steps from one channel to the next
   std::string epilogue;  // what is done to sums before they are stored, by a name that leaves sizes out; empty: nothing
   bool may_round = false;  // f32 operands may be rounded to tf32
+  bool has_long_epilogue() const { return epilogue.starts_with(kLongEpilogue); }
 };
 
 // Whether the tensor cores have a form for it; by wgmma only what the tensor memory accelerator can read.
@@ -65,7 +88,8 @@ std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const
                                              TensorEngine engine);
 // Of the engine to be preferred: wgmma where it fits.
 std::vector<TensorSchedule> tensor_schedules(const TensorProblem& problem, const CudaTarget& target);
-AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule);
+// `is_staged`: the result leaves through the tensor memory accelerator (wgmma alone).
+AsyncProgram tensor_program(const TensorProblem& problem, const TensorSchedule& schedule, bool is_staged = false);
 
 // The parts of a kernel around it.
 struct TensorKernel {
@@ -76,9 +100,22 @@ struct TensorKernel {
   runtime::cuda::LaunchShape shape;
   std::vector<runtime::cuda::Parameter> maps;
 };
+// A result that the tensor memory accelerator can store: lines that lie apart by multiples of 16 bytes, each element
+// written once.
+struct StagedResult {
+  int buffer = 0;
+  DType dtype = DType::bf16;
+  std::int64_t row_stride = 1, batch_stride = 0;
+  // Uses `sums[2]`, `batch_`, `at_row`, `at_column` and `thread`, sets `word`, which holds two elements: of the four
+  // columns that begin at `at_column`, thread 0 has the first two and thread 1 the others.
+  std::string finish;
+  bool reads = false;    // other tensors, which end where the result does
+  bool is_long = false;  // too many instructions to stand there once for each sum
+};
 // What the kernel around it brings.
 struct TensorHoles {
   std::string lhs, rhs;  // pointers to the operands
+  std::optional<StagedResult> staged;  // instead of `finish`, by an engine that can
   std::string
       finish;  // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns
 };

@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <charconv>
+#include <tuple>
 
 #include "ir/support/format.hpp"
 
@@ -34,6 +35,40 @@ std::vector<std::int64_t> parse_sizes(std::string_view text) {
   }
 }
 
+// Of "200704x64x64,3x3/1x1", rows, columns and channels, kernel, strides: one row of windows over one image.
+std::optional<TensorProblem> problem_of_windows(const runtime::TuningProblem& name, DType dtype) {
+  const std::string_view shape = name.shape;
+  const std::size_t comma = shape.find(','), slash = shape.find('/');
+  if (comma == shape.npos || slash == shape.npos || slash < comma) return std::nullopt;
+  const std::vector<std::int64_t> sizes = parse_sizes(shape.substr(0, comma)),
+                                  kernel = parse_sizes(shape.substr(comma + 1, slash - comma - 1)),
+                                  strides = parse_sizes(shape.substr(slash + 1));
+  if (sizes.size() != 3 || kernel.size() != 2 || strides.size() != 2) return std::nullopt;
+  if (name.layouts != "NN" && name.layouts != "NT") return std::nullopt;
+  const auto [rows, columns, channels] = std::tuple(sizes[0], sizes[1], sizes[2]);
+  const bool along_depth = name.layouts[1] == 'T';
+  const std::int64_t input = (rows - 1) * strides[1] + kernel[1], place = along_depth ? channels : channels * columns;
+  return TensorProblem{
+      .dtype = dtype,
+      .rows = rows,
+      .columns = columns,
+      .depth = kernel[0] * kernel[1] * channels,
+      .lhs = {.buffer = 0, .free = channels, .depth = 1},
+      .rhs = {.buffer = 1,
+              .free = along_depth ? kernel[0] * kernel[1] * channels : 1,
+              .depth = along_depth ? 1 : columns},
+      .image = TensorImage{
+          .height = {.kernel = kernel[0],
+                     .input = kernel[0],
+                     .stride = strides[0],
+                     .lhs = input * channels,
+                     .rhs = kernel[1] * place},
+          .width = {.output = rows, .kernel = kernel[1], .input = input, .stride = strides[1], .lhs = channels, .rhs = place},
+          .channels = channels},
+      .epilogue = name.epilogue,
+      .may_round = dtype == DType::f32};
+}
+
 }  // namespace
 
 TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t rows, std::int64_t columns,
@@ -52,6 +87,15 @@ TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t r
 
 runtime::TuningProblem problem_class(const TensorProblem& problem) {
   const std::int64_t stage_depth = kStageBytes / static_cast<std::int64_t>(byte_size(problem.dtype));
+  if (problem.image) {
+    const TensorImage::Axis &h = problem.image->height, &w = problem.image->width;
+    return {.op = "convolve",
+            .dtypes = std::string(dtype_name(problem.dtype)),
+            .layouts = {'N', letter(problem, problem.rhs, 'T', 'N')},
+            .shape = format("{}x{}x{},{}x{}/{}x{}", rounded(problem.rows, kTileStep), rounded(problem.columns, kTileStep),
+                            rounded(problem.image->channels, stage_depth), h.kernel, w.kernel, h.stride, w.stride),
+            .epilogue = problem.epilogue};
+  }
   const std::string sizes = format("{}x{}x{}", rounded(problem.rows, kTileStep), rounded(problem.columns, kTileStep),
                                    rounded(problem.depth, stage_depth));
   return {.op = "contract",
@@ -64,6 +108,7 @@ runtime::TuningProblem problem_class(const TensorProblem& problem) {
 std::optional<TensorProblem> problem_of(const runtime::TuningProblem& name) {
   constexpr std::string_view kLetters = "NTnt";
   const std::optional<DType> dtype = parse_dtype(name.dtypes);
+  if (name.op == "convolve" && dtype) return problem_of_windows(name, *dtype);
   if (name.op != "contract" || !dtype || name.layouts.size() != 2) return std::nullopt;
   for (const char c : name.layouts) {
     if (!kLetters.contains(c)) return std::nullopt;

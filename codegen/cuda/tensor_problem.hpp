@@ -17,7 +17,8 @@ TensorProblem dense_problem(DType dtype, std::string_view layout, std::int64_t r
 
 // "contract bf16 NT 4096x1024x768", with batches in front where there are several: "12x4096x1024x768". Sizes are
 // rounded up to what every schedule's tiles share: 64 rows and columns, 128 bytes of depth. Problems of one class are
-// cut into the same tiles by each schedule, so that one's times are the other's.
+// cut into the same tiles by each schedule, so that one's times are the other's. Of windows over images depth is the
+// channels, and behind it stand the kernel's size and the stride: "convolve bf16 NN 200704x64x64,3x3/1x1".
 runtime::TuningProblem problem_class(const TensorProblem& problem);
 
 // A problem of that class; nothing for what is no class of products.

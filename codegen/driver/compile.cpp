@@ -50,8 +50,12 @@ void add_target_passes(passes::Pipeline& pipeline, const DriverOptions& options)
   if (gpu == nullptr) return;
   pipeline.add("split_searches");
   if (!gpu->bitwise) pipeline.add("split_reductions", {{"processors", std::int64_t{gpu->multiprocessors}}});
-  if (!gpu->bitwise && gpu->has_wgmma() && (gpu->tf32 || options.fast)) pipeline.add("depth_innermost");
-  pipeline.add("cse");
+  if (!gpu->bitwise && gpu->has_wgmma()) {
+    const bool rounds = gpu->tf32 || options.fast;
+    if (rounds) pipeline.add("depth_innermost");
+    pipeline.add("aligned_lines").add("weights_innermost", {{"rounds", rounds}});
+  }
+  pipeline.add("cse").add("dce");
 }
 
 StatusOr<> run_passes(ir::Module& module, const std::string& entry, const DriverOptions& options,

@@ -148,7 +148,7 @@ StatusOr<std::vector<TuneSubject>> subjects_of(const ir::Module& module, const s
   HYP_TRY_VOID(compile(*copy, function, {.target = target, .fast = fast}, listener));
   std::vector<TuneSubject> subjects;
   for (const auto& group : groups->functions()) {
-    const auto is_product = [&](ir::OpId id) { return group->op(id).is("dot"); };
+    const auto is_product = [&](ir::OpId id) { return group->op(id).definition->anchor == ir::Anchor::contraction; };
     if (group->kind != ir::FunctionKind::func || std::ranges::count_if(group->ops(), is_product) != 1) continue;
     auto alone = std::make_shared<ir::Module>(group->name);
     alone->add(ir::clone(*group, group->name));

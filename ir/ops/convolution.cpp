@@ -8,7 +8,8 @@ namespace hyperion::ir::ops {
 
 Convolution::Convolution(const Attributes& attributes, int rank)
     : spatial(rank - 2),
-      channels_last(attributes.text("layout") == "channels_last"),
+      channels_last(attributes.text("layout") != "channels_first"),
+      weights_innermost(attributes.text("layout") == "channels_innermost"),
       strides(attributes.integers("strides")),
       low(attributes.integers("padding_low")),
       high(attributes.integers("padding_high")),
@@ -16,17 +17,17 @@ Convolution::Convolution(const Attributes& attributes, int rank)
       groups(attributes.integer("groups")) {}
 
 int Convolution::lead(ConvTensor tensor) const {
-  return channels_last && tensor == ConvTensor::weight ? spatial + 1 : 0;
+  return channels_last && !weights_innermost && tensor == ConvTensor::weight ? spatial + 1 : 0;
 }
 
 int Convolution::channel(ConvTensor tensor) const {
   if (!channels_last) return 1;
-  return tensor == ConvTensor::weight ? spatial : spatial + 1;
+  return tensor == ConvTensor::weight && !weights_innermost ? spatial : spatial + 1;
 }
 
 int Convolution::first_spatial(ConvTensor tensor) const {
   if (!channels_last) return 2;
-  return tensor == ConvTensor::weight ? 0 : 1;
+  return tensor == ConvTensor::weight && !weights_innermost ? 0 : 1;
 }
 
 Type Convolution::type(ConvTensor tensor, DType dtype, Dim lead_size, Dim channel_size,
@@ -52,7 +53,7 @@ std::optional<Dim> Convolution::output_size(int k, Dim input, Dim kernel) const 
 }
 
 std::vector<AttributeSpec> convolution_attributes() {
-  return {{"layout", AttributeKind::text, "channels_first or channels_last", AttributeValue(std::string("channels_first"))},
+  return {{"layout", AttributeKind::text, "channels_first, channels_last or channels_innermost", AttributeValue(std::string("channels_first"))},
           {"strides", AttributeKind::integers, "distance of neighbouring output positions, per spatial axis", std::nullopt},
           {"padding_low", AttributeKind::integers, "zeros before the input, per spatial axis; negative crops", std::nullopt},
           {"padding_high", AttributeKind::integers, "zeros behind the input, per spatial axis; negative crops", std::nullopt},
@@ -64,7 +65,7 @@ std::vector<AttributeSpec> convolution_attributes() {
 std::vector<ConstraintSpec> convolution_constraints() {
   return {{"c1", "(C1) both operands have the same number type and the same rank, 3 to 5"},
           {"c2", "(C2) strides, padding and dilations have one entry per spatial axis, strides and dilations positive"},
-          {"c3", "(C3) layout is channels_first or channels_last, and groups is positive"},
+          {"c3", "(C3) layout is channels_first, channels_last or channels_innermost, and groups is positive"},
           {"c4", "(C4) input channels are groups times the weights' input channels"},
           {"c5", "(C5) output channels are those of the weights, and a multiple of groups"},
           {"c6", "(C6) batch and spatial sizes of input, kernel and output belong together; kernels are not empty"}};
@@ -85,7 +86,7 @@ Result<> check_convolution(const InferContext& c) {
                                text(AttributeValue(v.strides)), text(AttributeValue(v.low)), text(AttributeValue(v.high)),
                                text(AttributeValue(v.dilations)), v.spatial));
   }
-  if ((layout != "channels_first" && layout != "channels_last") || v.groups < 1) {
+  if ((layout != "channels_first" && layout != "channels_last" && layout != "channels_innermost") || v.groups < 1) {
     return c.fail("c3", format("layout \"{}\" with {} groups", layout, v.groups));
   }
   return {};

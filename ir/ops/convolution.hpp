@@ -10,6 +10,7 @@
 //
 // Layouts. "channels_first": x [N, C, spatial...], w [O, I, kernel...], y [N, O, spatial...].
 //          "channels_last":  x [N, spatial..., C], w [kernel..., I, O], y [N, spatial..., O].
+//          "channels_innermost": the same with w [O, kernel..., I], as libraries for GPUs keep their weights.
 // I is the number of input channels of a group, C / groups. There are 1 to 3 spatial axes.
 #pragma once
 
@@ -24,6 +25,7 @@ enum class ConvTensor : std::uint8_t { input, weight, output };
 struct Convolution {
   int spatial;  // how many spatial axes
   bool channels_last;
+  bool weights_innermost;  // then their channels are last as well
   const Integers& strides;
   const Integers& low;  // padding before the first element, per spatial axis
   const Integers& high;

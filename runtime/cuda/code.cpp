@@ -1,5 +1,6 @@
 #include "runtime/cuda/code.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_map>
@@ -26,15 +27,27 @@ StatusOr<CUtensorMap> encode(Context& context, const TensorMapParameter& wanted,
                              CUdeviceptr address) {
   HYP_TRY(const auto current, context.enter());
   CUtensorMap map = {};
-  const std::vector<std::uint32_t> element_strides(wanted.dims.size(), 1);
-  HYP_TRY_VOID(
-      context.check(context.driver().cuTensorMapEncodeTiled(
-                        &map, wanted.type, static_cast<std::uint32_t>(wanted.dims.size()),
-                        reinterpret_cast<void*>(address + wanted.offset), wanted.dims.data(),
-                        wanted.byte_strides.data(), wanted.box.data(), element_strides.data(),
-                        CU_TENSOR_MAP_INTERLEAVE_NONE, wanted.swizzle, wanted.promotion,
-                        CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-                    "cuTensorMapEncodeTiled"));
+  std::vector<std::uint32_t> element_strides(wanted.dims.size(), 1);
+  const auto rank = static_cast<std::uint32_t>(wanted.dims.size());
+  auto* const begin = reinterpret_cast<void*>(address + wanted.offset);
+  const WindowWalk& windows = wanted.windows;
+  if (windows.steps.empty()) {
+    HYP_TRY_VOID(context.check(
+        context.driver().cuTensorMapEncodeTiled(
+            &map, wanted.type, rank, begin, wanted.dims.data(), wanted.byte_strides.data(),
+            wanted.box.data(), element_strides.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
+            wanted.swizzle, wanted.promotion, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        "cuTensorMapEncodeTiled"));
+    return map;
+  }
+  std::ranges::copy(windows.steps, element_strides.begin() + 1);
+  HYP_TRY_VOID(context.check(
+      context.driver().cuTensorMapEncodeIm2col(
+          &map, wanted.type, rank, begin, wanted.dims.data(), wanted.byte_strides.data(),
+          windows.first.data(), windows.last.data(), wanted.box[0], wanted.box[1],
+          element_strides.data(), CU_TENSOR_MAP_INTERLEAVE_NONE, wanted.swizzle, wanted.promotion,
+          CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+      "cuTensorMapEncodeIm2col"));
   return map;
 }
 

@@ -9,7 +9,7 @@
 namespace hyperion::runtime::cuda {
 namespace {
 
-constexpr std::string_view kMagic = "HYPCUDA1";
+constexpr std::string_view kMagic = "HYPCUDA2";
 constexpr std::size_t kMostDims = 5;            // of a tensor map
 constexpr std::size_t kMostConstantBytes = 8;   // a double or a pointer
 constexpr std::uint64_t kMostItems = 1u << 20;  // of any list but the cubin: far above real ones
@@ -99,6 +99,9 @@ void fields(Archive& archive, T& parameter) {
     archive.raw(parameter.dims);
     archive.raw(parameter.byte_strides);
     archive.raw(parameter.box);
+    archive.raw(parameter.windows.first);
+    archive.raw(parameter.windows.last);
+    archive.raw(parameter.windows.steps);
   }
 }
 
@@ -143,14 +146,18 @@ void object_fields(auto& archive, auto& object) {
   archive.raw(object.cubin);
 }
 
+bool is_well_formed(const TensorMapParameter& map) {
+  const std::size_t rank = map.dims.size(), spatial = map.windows.steps.size();
+  if (map.windows.first.size() != spatial || map.windows.last.size() != spatial) return false;
+  return rank >= 1 && rank <= kMostDims && map.byte_strides.size() + 1 == rank &&
+         (spatial == 0 ? map.box.size() == rank : map.box.size() == 2 && rank == spatial + 2);
+}
+
 bool is_well_formed(const Parameter& parameter) {
   if (const auto* constant = std::get_if<ConstantParameter>(&parameter)) {
     return !constant->bytes.empty() && constant->bytes.size() <= kMostConstantBytes;
   }
-  if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) {
-    return !map->dims.empty() && map->dims.size() <= kMostDims &&
-           map->byte_strides.size() + 1 == map->dims.size() && map->box.size() == map->dims.size();
-  }
+  if (const auto* map = std::get_if<TensorMapParameter>(&parameter)) return is_well_formed(*map);
   if (const auto* list = std::get_if<BufferListParameter>(&parameter)) {
     return !list->buffers.empty() && list->buffers.size() <= kMostListedBuffers;
   }

@@ -11,7 +11,7 @@
 //   a tensor map how the tensor memory accelerator walks the nth buffer; encoded when first
 //                launched with that address
 //
-// Bytes: "HYPCUDA1", then the fields in order, little-endian, lists behind their length. What is
+// Bytes: "HYPCUDA2", then the fields in order, little-endian, lists behind their length. What is
 // damaged is data_loss, never a crash.
 #pragma once
 
@@ -44,6 +44,14 @@ struct ConstantParameter {
   }
 };
 
+// How windows slide over an image: where the first of them begins, and by how much the last begins after the image's last
+// pixel (a negative number, if it fits into it); and how far they are apart. All from the innermost spatial dimension on.
+struct WindowWalk {
+  std::vector<std::int32_t> first, last;
+  std::vector<std::uint32_t> steps;
+  friend bool operator==(const WindowWalk&, const WindowWalk&) = default;
+};
+
 // Dimensions from the innermost, which is dense.
 struct TensorMapParameter {
   std::uint32_t buffer = 0;
@@ -54,6 +62,9 @@ struct TensorMapParameter {
   std::vector<std::uint64_t> dims;          // in elements, at most 5
   std::vector<std::uint64_t> byte_strides;  // of dims 1 and up: one less than dims
   std::vector<std::uint32_t> box;           // in elements, as many as dims
+  // With steps, dims are channels, one to three spatial ones, and images; a load brings the same pixel of many windows
+  // (im2col), and the box is how many channels and how many windows.
+  WindowWalk windows;
   friend bool operator==(const TensorMapParameter&, const TensorMapParameter&) = default;
 };
 

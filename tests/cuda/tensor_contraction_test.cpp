@@ -32,7 +32,10 @@ TEST(AsyncProgram, EveryScheduleIsSound) {
     for (const bool rhs : {true, false}) {
       const TensorProblem p = problem(DType::bf16, 4096, 4096, 4096, lhs, rhs);
       for (const TensorSchedule& schedule : codegen::tensor_schedules(p, *codegen::cuda_target("sm_90a"))) {
-        EXPECT_EQ(verify(tensor_program(p, schedule), kSharedLimit), std::vector<std::string>{}) << schedule.text();
+        for (const bool is_staged : {true, false}) {
+          EXPECT_EQ(verify(tensor_program(p, schedule, is_staged), kSharedLimit), std::vector<std::string>{})
+              << schedule.text() << (is_staged ? ", staged" : "");
+        }
       }
     }
   }
@@ -108,6 +111,42 @@ TEST(AsyncProgram, FaultsAreFound) {
     EXPECT_FALSE(verify(program, kSharedLimit).empty()) << fault.name;
   }
   EXPECT_GE(faults.size(), 30u);
+}
+
+// Results that leave by way of staging buffers: what a store may still read, and what it may not see yet.
+TEST(AsyncProgram, FaultsOfStagingAreFound) {
+  using Statements = std::vector<AsyncStatement>;
+  const auto swap = [](Statements& body, AsyncKind first, AsyncKind second) {
+    std::swap(*find(body, first), *find(body, second));
+  };
+  const std::vector<Fault> faults = {
+      {"no fence between what was staged and its store", [](auto& p) { erase(p.roles[1].body, AsyncKind::publish); }},
+      {"the fence is in front of what is staged",
+       [&](auto& p) { swap(p.roles[1].body, AsyncKind::stage, AsyncKind::publish); }},
+      {"a buffer is used again without a wait", [](auto& p) { erase(p.roles[1].body, AsyncKind::wait_stores); }},
+      {"a buffer is used again too early",
+       [](auto& p) { find(p.roles[1].body, AsyncKind::wait_stores)->pending = p.staging_buffers; }},
+      {"the wait is behind what is staged",
+       [&](auto& p) { swap(p.roles[1].body, AsyncKind::wait_stores, AsyncKind::stage); }},
+      {"nothing is staged", [](auto& p) { erase(p.roles[1].body, AsyncKind::stage); }},
+      {"what was staged is not stored", [](auto& p) { erase(p.roles[1].body, AsyncKind::store); }},
+      {"the role ends before its stores", [](auto& p) { p.roles[1].body.pop_back(); }},
+      {"there are fewer buffers than it believes", [](auto& p) { --p.staging_buffers; }},
+      {"sums are staged while products run",
+       [](auto& p) { find(p.roles[1].body, AsyncKind::wait_multiplies, 1)->pending = 1; }},
+  };
+  const TensorProblem p = problem(DType::bf16, 4096, 4096, 4096, true, true);
+  const TensorSchedule schedules[] = {
+      {.rows = 128, .columns = 256, .stages = 4, .cluster = 2},                       // two buffers
+      {.rows = 128, .columns = 192, .stages = 5, .cluster = 2, .takes_turns = true},  // one
+  };
+  for (const TensorSchedule& schedule : schedules) {
+    for (const Fault& fault : faults) {
+      AsyncProgram program = tensor_program(p, schedule, true);
+      fault.put(program);
+      EXPECT_FALSE(verify(program, kSharedLimit).empty()) << fault.name << ", " << schedule.text();
+    }
+  }
 }
 
 // ---- code and numbers -----------------------------------------------------------------------------------------

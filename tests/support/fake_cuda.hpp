@@ -409,6 +409,15 @@ class FakeDriver final : public cuda::Driver {
     return CUDA_SUCCESS;
   }
 
+  CUresult on_cuTensorMapEncodeIm2col(CUtensorMap*, CUtensorMapDataType, std::uint32_t, void*,
+                                      const std::uint64_t*, const std::uint64_t*, const int*,
+                                      const int*, std::uint32_t, std::uint32_t,
+                                      const std::uint32_t*, CUtensorMapInterleave,
+                                      CUtensorMapSwizzle, CUtensorMapL2promotion,
+                                      CUtensorMapFloatOOBfill) {
+    return CUDA_SUCCESS;
+  }
+
   CUresult on_cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode) {
     reinterpret_cast<Stream*>(stream)->capturing = true;
     return CUDA_SUCCESS;

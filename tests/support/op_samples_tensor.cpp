@@ -267,7 +267,7 @@ ConvTypes conv_types(Sampler& s) {
   const std::int64_t groups = s.random.between(1, 2);
   const std::int64_t group_inputs = s.random.between(1, 3), group_outputs = s.random.between(1, 3);
   const Dim batch = Dim(s.random.between(s.random.chance(10) ? 0 : 1, 2));
-  const bool last = s.random.chance(50);
+  const bool last = s.random.chance(50), innermost = last && s.random.chance(50);
   const Integers strides = s.each(spatial, 1, 2), dilations = s.each(spatial, 1, 2);
   const Integers low = s.each(spatial, -1, 2), high = s.each(spatial, 0, 2);
   ConvTypes made;
@@ -288,14 +288,17 @@ ConvTypes conv_types(Sampler& s) {
   made.input = place(batch, Dim(groups * group_inputs), made.input_sizes);
   made.output = place(batch, Dim(groups * group_outputs), out);
   Dims kernel = made.kernel_sizes;
-  if (last) {
+  if (innermost) {
+    kernel.insert(kernel.begin(), Dim(groups * group_outputs));
+    kernel.push_back(Dim(group_inputs));
+  } else if (last) {
     kernel.push_back(Dim(group_inputs));
     kernel.push_back(Dim(groups * group_outputs));
   } else {
     kernel.insert(kernel.begin(), {Dim(groups * group_outputs), Dim(group_inputs)});
   }
   made.weight = Type(s.dtype, kernel);
-  made.attributes = {{"layout", std::string(last ? "channels_last" : "channels_first")},
+  made.attributes = {{"layout", std::string(innermost ? "channels_innermost" : last ? "channels_last" : "channels_first")},
                      {"strides", strides},
                      {"padding_low", low},
                      {"padding_high", high},
