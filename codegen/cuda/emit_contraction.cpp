@@ -383,9 +383,9 @@ class ContractionEmitter {
     if (op_.blocks.empty()) {
       const ValueId to = op_.operands[2];
       if (is_dot) {
-        out +=
-            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n",
-                   rows_, columns_) + (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
+        out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n", rows_,
+                      columns_) +
+               (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
         out += format(
@@ -394,9 +394,10 @@ class ContractionEmitter {
             h[0], o[0], o[1], h[0], o[2], o[3], o[4], o[4]);
       }
       if (is_dot && is_whole) {
-        return out + format("    {0} results[{1}];\n    HYP_EACH(i, {1}) results[i] = cast<{0}>(sums[i]);\n"
-                            "    store<1, {1}>(results, {2} + at, 0);\n",
-                            cpp_type(dtype(to)), lanes_, translator_.name(to));
+        return out + format(
+                         "    {0} results[{1}];\n    HYP_EACH(i, {1}) results[i] = cast<{0}>(sums[i]);\n"
+                         "    store<1, {1}>(results, {2} + at, 0);\n",
+                         cpp_type(dtype(to)), lanes_, translator_.name(to));
       }
       return out + format("    HYP_EACH(i, {}) {}{}[at + i * stride] = cast<{}>(sums[i]);\n", lanes_,
                           is_whole ? "" : "if (i < valid) ", translator_.name(to), cpp_type(dtype(to)));
