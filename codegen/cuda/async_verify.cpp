@@ -18,8 +18,8 @@ struct Step {
   int tile = 0, depth = 0;
 };
 
-void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, int pieces,
-            Step at, std::vector<Step>& out) {
+void unroll(const std::vector<AsyncStatement>& body, const AsyncRole& role, int tiles, int depth, int pieces, Step at,
+            std::vector<Step>& out) {
   for (const AsyncStatement& statement : body) {
     switch (statement.kind) {
       case AsyncKind::for_tiles:

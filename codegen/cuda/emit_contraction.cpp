@@ -352,9 +352,9 @@ class ContractionEmitter {
     if (op_.blocks.empty()) {
       const ValueId to = op_.operands[2];
       if (is_dot) {
-        out +=
-            format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n",
-                   rows_, columns_) + (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
+        out += format("    const std::int64_t at = (std::int64_t(batch_) * {} + at_row) * {} + at_column;\n", rows_,
+                      columns_) +
+               (is_whole ? "" : "    constexpr std::int64_t stride = 1;\n");
       } else {
         const Integers &o = op_.attributes.integers("output"), &h = op_.attributes.integers("height");
         out += format(

@@ -104,7 +104,7 @@ class CudaKernelTranslator {
   CppScalarFunctions& scalars_;
   Tile tile_;
   bool is_staged_ = false;  // stores leave their elements where somebody else takes them
-  std::string valid_;  // of the lanes in an anchor's body; empty: not in one
+  std::string valid_;       // of the lanes in an anchor's body; empty: not in one
   std::map<ir::ValueId, std::string> names_;
   std::map<ir::ValueId, std::string> inline_;  // values that are text wherever they are used
   std::set<ir::ValueId> scalar_vectors_;       // vectors all of whose lanes are one scalar's

@@ -66,8 +66,7 @@ std::size_t length_of(const ir::Function& kernel, const Op& op) {
   if (!op.definition->is_elementwise) return 1;
   std::vector<DType> dtypes;
   for (ValueId operand : op.operands) dtypes.push_back(kernel.type(operand).dtype());
-  const std::int64_t immediate =
-      op.is("compare") ? ir::ops::comparison_code(op.attributes.text("direction")) : 0;
+  const std::int64_t immediate = op.is("compare") ? ir::ops::comparison_code(op.attributes.text("direction")) : 0;
   return ir::scalar_program(*op.definition, dtypes, kernel.type(op.results[0]).dtype(), immediate).instructions.size();
 }
 

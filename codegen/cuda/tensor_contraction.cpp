@@ -256,8 +256,8 @@ class WgmmaPrinter {
             .buffers = buffers,
             .row = own_row(),
             .column = "first_column",
-            .staging = format("ring + {} + (consumer * 4 + warp_) * {}", s_.stages * stage_bytes(s_),
-                              buffers * kStagingBytes),
+            .staging =
+                format("ring + {} + (consumer * 4 + warp_) * {}", s_.stages * stage_bytes(s_), buffers * kStagingBytes),
             .rows = problem_.rows,
             .all_columns = problem_.columns,
             .is_ragged = problem_.rows % s_.rows != 0 || problem_.columns % s_.columns != 0,
@@ -348,8 +348,10 @@ AsyncProgram wgmma_program(const TensorProblem& problem, const TensorSchedule& s
     if (s.takes_turns) tile.push_back({.kind = K::turn_pass});
     tile.push_back({.kind = K::wait_multiplies, .pending = 0});
     tile.push_back({.kind = K::arrive, .barrier = kEmpty, .lag = 1});
-    if (is_staged) stage_results(tile, staging_buffers(s));
-    else tile.push_back({.kind = K::epilogue});
+    if (is_staged)
+      stage_results(tile, staging_buffers(s));
+    else
+      tile.push_back({.kind = K::epilogue});
     if (s.takes_turns) {
       consumer.first_tile = c, consumer.tile_step = kConsumers;
       tile.push_back({.kind = K::skip});

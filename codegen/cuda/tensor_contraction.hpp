@@ -114,7 +114,7 @@ struct StagedResult {
 };
 // What the kernel around it brings.
 struct TensorHoles {
-  std::string lhs, rhs;  // pointers to the operands
+  std::string lhs, rhs;                // pointers to the operands
   std::optional<StagedResult> staged;  // instead of `finish`, by an engine that can
   std::string
       finish;  // uses `sums[4]`, `batch_`, `at_row`, `at_column` (and `part`); runs for each vector of four columns

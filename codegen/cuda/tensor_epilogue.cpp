@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kPieceColumns = kRowBytes / 2;  // of 16-bit elements
 constexpr int kFragmentColumns = 16;          // that one stmatrix lays out
-constexpr int kSliceColumns = 32;             // that a thread works on at a time: enough to hide how long each step takes
+constexpr int kSliceColumns = 32;  // that a thread works on at a time: enough to hide how long each step takes
 
 constexpr int kSlices = kPieceColumns / kSliceColumns, kSliceSums = kSliceColumns / 2;
 
@@ -23,9 +23,10 @@ void open_loop(KernelLines& out, std::string_view index, int count, bool is_roll
 void print_choice(KernelLines& out, const StagedTile& tile, bool is_rolled) {
   out.line(format("float slice_sums[{}];", kSliceSums));
   if (!is_rolled) {
-    return out.line(format("HYP_EACH(i, {0}) slice_sums[i] = sums_of_tile[piece % {1}][(piece / {1} * {2} + slice) * {0} "
-                           "+ i];",
-                           kSliceSums, tile.groups, kSlices));
+    return out.line(
+        format("HYP_EACH(i, {0}) slice_sums[i] = sums_of_tile[piece % {1}][(piece / {1} * {2} + slice) * {0} "
+               "+ i];",
+               kSliceSums, tile.groups, kSlices));
   }
   out.open(format("switch (piece * {} + slice)", kSlices));
   const int pieces = tile.groups * (tile.columns / kPieceColumns);
@@ -37,17 +38,18 @@ void print_choice(KernelLines& out, const StagedTile& tile, bool is_rolled) {
   out.close();
 }
 
-// A short body is written out for every sum. A long one stands there once: written out, one of erf took twice as long as
-// all products, its instructions coming from memory.
+// A short body is written out for every sum. A long one stands there once: written out, one of erf took twice as long
+// as all products, its instructions coming from memory.
 void print_stage(KernelLines& out, const StagedTile& tile, const StagedResult& result) {
   open_loop(out, "slice", kSlices, result.is_long);
   print_choice(out, tile, result.is_long);
   out.open(format("HYP_EACH(q, {})", kSliceColumns / kFragmentColumns));
   out.line("unsigned words[4];");
   out.open("HYP_EACH(j, 2) HYP_EACH(h, 2)");
-  out.line(format("const int at_row = row_of_piece + lane_ / 4 + 8 * h, at_column = column_of_piece + slice * {} + q * {} "
-                  "+ j * 8 + lane_ % 4 / 2 * 4;",
-                  kSliceColumns, kFragmentColumns));
+  out.line(
+      format("const int at_row = row_of_piece + lane_ / 4 + 8 * h, at_column = column_of_piece + slice * {} + q * {} "
+             "+ j * 8 + lane_ % 4 / 2 * 4;",
+             kSliceColumns, kFragmentColumns));
   out.line("const float sums[2] = {slice_sums[q * 8 + j * 4 + h * 2], slice_sums[q * 8 + j * 4 + h * 2 + 1]};");
   out.line("unsigned word = 0;");
   if (result.reads && tile.is_ragged) {

@@ -23,10 +23,10 @@ void finish_stores(std::vector<AsyncStatement>& role);
 struct StagedTile {
   int groups = 1, columns = 64;  // groups of 64 rows
   int buffers = 1;
-  std::string row, column;  // of the warp's first piece
-  std::string staging;      // address of the warp's buffers in shared memory
+  std::string row, column;                 // of the warp's first piece
+  std::string staging;                     // address of the warp's buffers in shared memory
   std::int64_t rows = 1, all_columns = 1;  // of the whole result
-  bool is_ragged = false;   // tiles reach beyond it
+  bool is_ragged = false;                  // tiles reach beyond it
   bool has_batches = false;
 };
 // What is in front of the pieces, and each statement of them. Uses `sums_of_tile`, `result_map`, `lane_`.

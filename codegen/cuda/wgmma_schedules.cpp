@@ -14,7 +14,8 @@ constexpr int kMostShared = 227 * 1024;
 
 int least_result_bytes() { return kConsumerWarps * std::max(kWarpSlabBytes, kStagingBytes); }
 
-// Sums that leave in a cycle; of long bodies erf's time is in it, with and without the slab that 192 sums a thread need.
+// Sums that leave in a cycle; of long bodies erf's time is in it, with and without the slab that 192 sums a thread
+// need.
 double sums_stored(const TensorProblem& problem, const TensorSchedule& s) {
   constexpr double kShort = 2, kLong = 0.9, kLongBySlab = 0.6;
   if (!problem.has_long_epilogue()) return kShort;
@@ -23,9 +24,9 @@ double sums_stored(const TensorProblem& problem, const TensorSchedule& s) {
 
 // Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
 // multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured
-// on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average. Stores
-// by the tensor memory accelerator are faster than kShort says, but not alone: waits of consumers for one another are
-// in it, and with it the pick is within 1 % of the best of ten products measured since.
+// on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
+// Stores by the tensor memory accelerator are faster than kShort says, but not alone: waits of consumers for one
+// another are in it, and with it the pick is within 1 % of the best of ten products measured since.
 double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
   constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40;
   const double clusters = static_cast<double>(target.multiprocessors / s.cluster);

@@ -31,9 +31,7 @@ inline int result_pieces(const TensorSchedule& s) { return consumer_rows(s) / 64
 int staging_buffers(const TensorSchedule& s);
 // Behind the ring: for each warp of the consumers a slab of sums, or its staging buffers.
 int result_bytes(const TensorSchedule& s);
-inline int shared_bytes(const TensorSchedule& s) {
-  return s.stages * stage_bytes(s) + result_bytes(s) + kBarrierBytes;
-}
+inline int shared_bytes(const TensorSchedule& s) { return s.stages * stage_bytes(s) + result_bytes(s) + kBarrierBytes; }
 
 // All that fit, the one that is expected to be fastest first.
 std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const CudaTarget& target);

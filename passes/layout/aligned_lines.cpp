@@ -1,9 +1,9 @@
-// aligned_lines: operands of large products whose lines do not begin at multiples of 16 bytes are copied once, padded with
-// zeros along what is summed over.
+// aligned_lines: operands of large products whose lines do not begin at multiples of 16 bytes are copied once, padded
+// with zeros along what is summed over.
 //
 // The tensor memory accelerator reads no other lines (CUDA driver API, cuTensorMapEncodeTiled: globalStrides), and
-// without it the tensor cores of sm_90 reach a ninth of their speed. Both operands are padded alike, so what is added is
-// zero times zero: no infinity meets it.
+// without it the tensor cores of sm_90 reach a ninth of their speed. Both operands are padded alike, so what is added
+// is zero times zero: no infinity meets it.
 #include <algorithm>
 
 #include "passes/rewriter.hpp"
@@ -27,7 +27,9 @@ struct Side {
   bool is_turned = false;  // so that depth, which is padded anyway, is the axis whose length must fit
 };
 
-std::int64_t extent(const Value& x, std::int64_t axis) { return x.type().dims()[static_cast<std::size_t>(axis)].value(); }
+std::int64_t extent(const Value& x, std::int64_t axis) {
+  return x.type().dims()[static_cast<std::size_t>(axis)].value();
+}
 
 bool is_static(const Value& x) {
   return std::ranges::all_of(x.type().dims(), [](const Dim& dim) { return dim.is_static(); });
@@ -39,7 +41,9 @@ std::int64_t elements(const Value& x) {
   return count;
 }
 
-bool fits(std::int64_t line, DType dtype) { return line * static_cast<std::int64_t>(byte_size(dtype)) % kLineBytes == 0; }
+bool fits(std::int64_t line, DType dtype) {
+  return line * static_cast<std::int64_t>(byte_size(dtype)) % kLineBytes == 0;
+}
 
 // Behind each barrier it is a tensor of its own: in the product it would be a view, read as it lay.
 Value copied(ir::Builder& b, Side& side, std::int64_t padding, ir::Attributes& attributes) {
@@ -63,7 +67,8 @@ Value copied(ir::Builder& b, Side& side, std::int64_t padding, ir::Attributes& a
   const Integers none(static_cast<std::size_t>(last + 1), 0);
   Integers high = none;
   high[static_cast<std::size_t>(side.depth_axis)] = padding;
-  const Value padded = b.apply("pad", {x, b.zeros(Type::scalar(x.dtype()))}, {{"low", none}, {"high", high}, {"interior", none}});
+  const Value padded =
+      b.apply("pad", {x, b.zeros(Type::scalar(x.dtype()))}, {{"low", none}, {"high", high}, {"interior", none}});
   return b.apply("barrier", {padded});
 }
 
