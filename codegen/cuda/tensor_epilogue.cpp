@@ -70,8 +70,7 @@ void print_stage(KernelLines& out, const StagedTile& tile, const StagedResult& r
 }  // namespace
 
 bool has_registers_for(const TensorSchedule& schedule, const StagedResult& result) {
-  constexpr int kMostSums = 128;  // of the 232 registers of a thread
-  return !result.is_long || consumer_rows(schedule) / 64 * (schedule.columns / 2) <= kMostSums;
+  return !result.is_long || thread_sums(schedule) <= kMostLongSums;
 }
 
 void stage_results(std::vector<AsyncStatement>& tile, int buffers) {
