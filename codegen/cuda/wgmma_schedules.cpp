@@ -14,21 +14,15 @@ constexpr int kMostShared = 227 * 1024;
 
 int least_result_bytes() { return kConsumerWarps * std::max(kWarpSlabBytes, kStagingBytes); }
 
-// Sums that leave in a cycle; of long bodies erf's time is in it, with and without the slab that 192 sums a thread
-// need.
-double sums_stored(const TensorProblem& problem, const TensorSchedule& s) {
-  constexpr double kShort = 2, kLong = 0.9, kLongBySlab = 0.6;
-  if (!problem.has_long_epilogue()) return kShort;
-  return consumer_rows(s) * s.columns / kWarpgroup > 128 ? kLongBySlab : kLong;
-}
-
 // Cycles of one multiprocessor for the whole product: its tensor cores take 4096 bytes' worth of factors in one (2048
 // multiply-adds of 16 bits), the second-level cache gives it about 40. The constants fit what `hyperion tune` measured
 // on an H200 for 20 products of 1,024 to 50,304: the pick is within 5 % of the best of 20 schedules, 1 % on average.
-// Stores by the tensor memory accelerator are faster than kShort says, but not alone: waits of consumers for one
-// another are in it, and with it the pick is within 1 % of the best of ten products measured since.
+// Stores by the tensor memory accelerator are faster than kSumsStored says, but waits of consumers for one another are
+// in it, and with it the pick is within 1 % of the best of ten products measured since. Long bodies are bound by the
+// instructions that erf takes, which two consumers share, and which the last one has for itself.
 double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, const CudaTarget& target) {
-  constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40;
+  constexpr double kStart = 2500, kClusterStart = 1500, kCacheBytes = 40, kSumsStored = 2, kLongSumsStored = 0.9;
+  constexpr double kManyWaves = 8;
   const double clusters = static_cast<double>(target.multiprocessors / s.cluster);
   const double tiles = static_cast<double>(problem.batches) *
                        static_cast<double>(divide_up(divide_up(problem.rows, s.rows), s.cluster)) *
@@ -41,12 +35,14 @@ double expected_cycles(const TensorProblem& problem, const TensorSchedule& s, co
   constexpr double kImageCacheBytes = 80, kPixel = 5.4, kWindows = 400;
   const double loads = problem.image ? std::max(bytes / kImageCacheBytes, s.rows * kPixel) : bytes / kCacheBytes;
   const double main = depth * std::max(products, loads) + (problem.image ? kWindows : 0);
-  const double epilogue = s.rows * s.columns / sums_stored(problem, s);
+  const bool is_long = problem.has_long_epilogue();
+  const double epilogue = s.rows * s.columns / (is_long ? kLongSumsStored : kSumsStored);
   // With many waves the last one's gaps fill: blocks drift apart.
   double waves = std::ceil(tiles / clusters);
-  if (waves >= 4) waves = (waves + tiles / clusters) / 2;
+  if (waves >= kManyWaves) waves = (waves + tiles / clusters) / 2;
   const double start = kStart + (s.cluster > 1 ? kClusterStart : 0);
-  if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + epilogue + start;
+  const double last = is_long ? epilogue / 2 : epilogue;
+  if (s.takes_turns) return waves * std::max(main, (main + epilogue) / 2) + last + start;
   return waves * (main + epilogue / 2) + start;
 }
 
@@ -65,6 +61,7 @@ std::vector<TensorSchedule> wgmma_schedules(const TensorProblem& problem, const 
   std::vector<TensorSchedule> all;
   const auto add = [&](int rows, int columns, int cluster, bool takes_turns) {
     TensorSchedule s{.rows = rows, .columns = columns, .stages = 0, .cluster = cluster, .takes_turns = takes_turns};
+    if (problem.has_long_epilogue() && thread_sums(s) > kMostLongSums) return;
     s.stages = std::min((target.block_shared_bytes - least_result_bytes() - kBarrierBytes) / stage_bytes(s), 12);
     // Shares of an operand that lies along rows or columns are whole boxes.
     const bool has_boxes = problem.rhs.is_along_depth() || columns / cluster % 64 == 0;

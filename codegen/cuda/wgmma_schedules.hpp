@@ -23,6 +23,9 @@ inline int stage_depth(const TensorProblem& problem) { return kRowBytes / elemen
 inline int product_depth(const TensorProblem& problem) { return 32 / element_bytes(problem); }
 
 inline int consumer_rows(const TensorSchedule& s) { return s.takes_turns ? s.rows : s.rows / kConsumers; }
+inline int thread_sums(const TensorSchedule& s) { return consumer_rows(s) * s.columns / kWarpgroup; }
+// Of a thread's 232 registers, the rest of which a long body works in. With 192 it took a sixth longer.
+inline constexpr int kMostLongSums = 128;
 inline int stage_bytes(const TensorSchedule& s) { return (s.rows + s.columns) * kRowBytes; }
 // Of a warp, where elements have 16 bits.
 inline int result_pieces(const TensorSchedule& s) { return consumer_rows(s) / 64 * (s.columns / 64); }
