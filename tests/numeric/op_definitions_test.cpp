@@ -523,10 +523,13 @@ TEST(Definition, Dot) {
 void each_product(const OpSample& s, const Index& input, const Index& weight, const Index& output,
                   const std::function<void(const Index&, const Index&, const Index&)>& visit) {
   const std::size_t spatial = input.size() - 2;
-  const bool last = s.attributes.text("layout") == "channels_last";
-  const std::size_t channel = last ? spatial + 1 : 1, w_out = last ? spatial + 1 : 0,
-                    w_in = last ? spatial : 1;
-  const std::size_t first = last ? 1 : 2, w_first = last ? 0 : 2;
+  const std::string layout = s.attributes.text("layout");
+  const bool last = layout != "channels_first";
+  const std::size_t channel = last ? spatial + 1 : 1, first = last ? 1 : 2;
+  // Of weights: [O, I, kernel], [kernel, I, O], [O, kernel, I].
+  std::size_t w_out = 0, w_in = 1, w_first = 2;
+  if (layout == "channels_last") w_out = spatial + 1, w_in = spatial, w_first = 0;
+  if (layout == "channels_innermost") w_in = spatial + 1, w_first = 1;
   const std::int64_t group_outputs = weight[w_out] / s.attributes.integer("groups"),
                      group_inputs = weight[w_in];
   each_index(output, [&](const Index& y) {
