@@ -77,6 +77,18 @@ TEST(CudaObject, ParametersKeepTheirLimits) {
   EXPECT_FALSE(with(TensorMapParameter{.dims = {}, .byte_strides = {}, .box = {}}));
   EXPECT_FALSE(with(TensorMapParameter{.dims = {8, 8}, .byte_strides = {}, .box = {8, 8}}));
   EXPECT_FALSE(with(TensorMapParameter{.dims = {8, 8}, .byte_strides = {16}, .box = {8}}));
+  // Windows: a step for each dimension but channels and images, and a box of channels and windows.
+  TensorMapParameter image{.dims = {8, 4, 4, 2},
+                           .byte_strides = {16, 64, 256},
+                           .box = {8, 16},
+                           .windows = {.first = {-1, 0}, .last = {-1, 0}, .steps = {1, 2}}};
+  EXPECT_TRUE(with(image));
+  image.box = {8, 16, 1, 1};
+  EXPECT_FALSE(with(image));
+  image.box = {8, 16}, image.windows.steps = {1};
+  EXPECT_FALSE(with(image));
+  image.windows = {.first = {0}, .last = {0}, .steps = {1}};
+  EXPECT_FALSE(with(image));
 }
 
 }  // namespace
