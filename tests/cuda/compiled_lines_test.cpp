@@ -40,7 +40,8 @@ TEST(CudaScatter, DuplicatesAndIndicesOutOfRange) {
   static constexpr DType kIndices[] = {DType::i64, DType::i32, DType::u8, DType::i8, DType::u64};
   unsigned which = 0;
   std::mt19937_64 random(7);
-  for (const DType dtype : {DType::f32, DType::bf16, DType::f64, DType::i32, DType::u8}) {
+  // Others are among the samples of CudaOps; compiling takes a second a kernel.
+  for (const DType dtype : {DType::f32, DType::bf16, DType::i32}) {
     ir::Module module("scatters");
     ir::Builder b(module.add("f"), &module);
     std::vector<Value> results;
