@@ -54,6 +54,26 @@ TEST_P(CompiledPrograms, MatchInterpreter) {
   }
 }
 
+// A kernel for the elements of an empty tensor runs not at all; what is reduced from one is written all the same.
+TEST(CompiledEmpty, ReductionsOfNothingAreWritten) {
+  const auto module = testing_support::module_of(R"(
+    func @f(%x: u8[3, 0, 2], %y: f32[0]) -> u8[3], u8[3, 0, 2], f32[], f32[0] {
+      %0 = max %x, %x
+      %1 = reduce %0 {axes = [1, 2], kind = "min", order = "lanes"}
+      %2 = mul %y, %y
+      %3 = reduce %2 {axes = [0], kind = "max", order = "lanes"}
+      return %1, %0, %3, %2
+    })");
+  std::mt19937_64 random(1);
+  const auto arguments = random_arguments(*module->find("f"), random(), -2, 2);
+  const auto expected = testing_support::run(*module, "f", arguments);
+  const auto actual = codegen::run_compiled(*module, "f", arguments, {}, 1);
+  ASSERT_TRUE(actual) << actual.error().text();
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    EXPECT_EQ(testing_support::difference(expected[k], (*actual)[k]), "") << "result " << k;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shards, CompiledPrograms, ::testing::Range(0, kShards));
 
 }  // namespace
