@@ -160,7 +160,7 @@ class CudaGenerator final : public CodeGenerator {
 
   // What one kernel may be joined of. More parts take longer to compile than their launches take; the rest are the
   // architecture's, and those of `int`.
-  static constexpr std::size_t kMostParts = 8;
+  static constexpr std::size_t kMostParts = 3;
   static constexpr std::int64_t kMostSharedBytes = 40 << 10, kMostBlocks = std::int64_t{1} << 30;
   // A kernel's parameters are 4 KiB, and 32,764 bytes from CUDA 12.1 on.
   std::size_t most_buffers() const { return target_.driver >= 12010 ? runtime::cuda::kMostListedBuffers : 500; }

@@ -393,11 +393,11 @@ class Grouper {
   std::vector<OpRole> roles_;
 };
 
-// A reduction of no elements gives one, and a pad of none gives many. A kernel's loop runs over its group's elements: it would
-// run not at all for those of an empty tensor, and leave such a result unwritten.
-bool makes_elements_of_none(const Function& f, const Op& op) {
+// Reductions of no elements have results all the same. In one kernel with what computes those elements they would not be
+// written: its loop over an empty tensor does not run at all.
+bool reduces_nothing(const Function& f, const Op& op) {
   const auto is_empty = [&](ValueId value) { return f.type(value).is_static() && f.type(value).element_count() == 0; };
-  return std::ranges::any_of(op.operands, is_empty) && !std::ranges::any_of(op.results, is_empty);
+  return is_empty(op.operands[0]) && !is_empty(op.results[0]);
 }
 
 }  // namespace
@@ -407,11 +407,11 @@ OpRole role_of(const Function& f, const Op& op) {
   if (op.is("constant")) return op.attributes.literal("value")->is_splat() ? OpRole::view : OpRole::opaque;
   if (definition.anchor == ir::Anchor::opaque || !definition.is_pure) return OpRole::opaque;
   if (definition.is_elementwise) return OpRole::elementwise;
-  if (makes_elements_of_none(f, op)) return OpRole::single;
   if (!definition.define) return OpRole::opaque;
   if (op.is("iota") || is_pure_view(f, op)) return OpRole::view;
   if (definition.anchor == ir::Anchor::contraction) return OpRole::contraction;
   if (op.is("reduce")) {
+    if (reduces_nothing(f, op)) return OpRole::single;
     const bool row = reduces_trailing_axes(f, op) && op.attributes.text("order") == "lanes";
     return row ? OpRole::row_reduction : OpRole::column_reduction;
   }

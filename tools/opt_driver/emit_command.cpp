@@ -93,7 +93,7 @@ void emit_section(const Section& section, const std::optional<codegen::Stage> st
   if (!pipeline) return;
   PassReport passes(config);
   codegen::StageListener listener{.wants_assembly = stage == codegen::Stage::assembly,
-                                  .wants_code = config.emit_as == kPlan,
+                                  .wants_code = false,
                                   .instrumentations = passes.instrumentations()};
   listener.module = [&](codegen::Stage reached, const ir::Module& shown) {
     if (reached == stage && as_cpp) return add_cpp(shown, config, diagnostics, result);

@@ -89,11 +89,11 @@ class ProductSteps {
     using Schedule = codegen::TensorSchedule;
     constexpr auto kMma = codegen::TensorEngine::mma;
     add_tensor(
-        "4 mma.sync, 64x64, 2 stages",
+        "step 4: mma.sync, 64x64, 2 stages",
         Schedule{
             .engine = kMma, .rows = 64, .columns = 64, .stages = 2, .warp_rows = 32, .warp_columns = 32, .blocks = 3});
     add_tensor(
-        "5 mma.sync, 64x64, 5 stages",
+        "step 5: mma.sync, 64x64, 5 stages",
         Schedule{
             .engine = kMma, .rows = 64, .columns = 64, .stages = 5, .warp_rows = 32, .warp_columns = 32, .blocks = 3});
     add_tensor("step 6: mma.sync, 128x128, 5 stages", Schedule{.engine = kMma, .rows = 128, .columns = 128, .stages = 5});
