@@ -4,8 +4,7 @@
 // The tensor memory accelerator reads no other lines (CUDA driver API, cuTensorMapEncodeTiled: globalStrides), and
 // without it the tensor cores of sm_90 reach a ninth of their speed. Both operands are padded alike, so what is added
 // is zero times zero: no infinity meets it.
-#include <algorithm>
-
+#include "passes/layout/dot_operand.hpp"
 #include "passes/rewriter.hpp"
 
 namespace hyperion::passes {
@@ -23,53 +22,25 @@ constexpr double kUnalignedRate = 33e3, kAlignedRate = 330e3, kCopyRate = 2.5e3,
 struct Side {
   std::string name;
   Value value;
-  std::int64_t depth_axis = 0;
+  int depth_axis = 0;
   bool is_turned = false;  // so that depth, which is padded anyway, is the axis whose length must fit
+
+  std::int64_t depth() const { return value.dim(depth_axis).value(); }
 };
-
-std::int64_t extent(const Value& x, std::int64_t axis) {
-  return x.type().dims()[static_cast<std::size_t>(axis)].value();
-}
-
-bool is_static(const Value& x) {
-  return std::ranges::all_of(x.type().dims(), [](const Dim& dim) { return dim.is_static(); });
-}
-
-std::int64_t elements(const Value& x) {
-  std::int64_t count = 1;
-  for (const Dim& dim : x.type().dims()) count *= dim.value();
-  return count;
-}
 
 bool fits(std::int64_t line, DType dtype) {
   return line * static_cast<std::int64_t>(byte_size(dtype)) % kLineBytes == 0;
 }
 
-// Behind each barrier it is a tensor of its own: in the product it would be a view, read as it lay.
-Value copied(ir::Builder& b, Side& side, std::int64_t padding, ir::Attributes& attributes) {
-  Value x = side.value;
-  const std::int64_t last = x.type().rank() - 1;
-  if (side.is_turned) {
-    Integers permutation;
-    for (std::int64_t axis = 0; axis <= last; ++axis) {
-      if (axis != side.depth_axis) permutation.push_back(axis);
-    }
-    permutation.push_back(side.depth_axis);
-    Integers batches;
-    for (std::int64_t axis : attributes.integers(side.name + "_batch"))
-      batches.push_back(std::ranges::find(permutation, axis) - permutation.begin());
-    attributes.set(side.name + "_contract", Integers{last});
-    attributes.set(side.name + "_batch", batches);
-    side.depth_axis = last;
-    x = b.apply("barrier", {b.transpose(x, permutation)});
-  }
+Value copied(ir::Builder& b, const Side& side, std::int64_t padding, ir::Attributes& attributes) {
+  const Value x = side.is_turned ? depth_last(b, side.value, side.name, attributes) : side.value;
   if (padding == 0) return x;
-  const Integers none(static_cast<std::size_t>(last + 1), 0);
+  const Integers none(static_cast<std::size_t>(x.rank()), 0);
   Integers high = none;
-  high[static_cast<std::size_t>(side.depth_axis)] = padding;
+  high[static_cast<std::size_t>(attributes.integers(side.name + "_contract")[0])] = padding;
   const Value padded =
       b.apply("pad", {x, b.zeros(Type::scalar(x.dtype()))}, {{"low", none}, {"high", high}, {"interior", none}});
-  return b.apply("barrier", {padded});
+  return b.apply("barrier", {padded});  // likewise
 }
 
 void align(Rewriter& rewriter, ir::OpId id) {
@@ -82,21 +53,22 @@ void align(Rewriter& rewriter, ir::OpId id) {
   bool pads = false, copies = false;
   for (Side& side : sides) {
     const Integers& contract = op.attributes.integers(side.name + "_contract");
-    if (contract.size() != 1 || !is_static(side.value)) return;
-    side.depth_axis = contract[0];
-    const std::int64_t last = side.value.type().rank() - 1, line = extent(side.value, last);
+    if (contract.size() != 1 || !side.value.type().is_static()) return;
+    side.depth_axis = static_cast<int>(contract[0]);
+    const int last = side.value.rank() - 1;
+    const std::int64_t line = side.value.dim(last).value();
     side.is_turned = side.depth_axis != last && !fits(line, dtype);
     copies |= side.is_turned || !fits(line, dtype);
-    pads |= (side.is_turned || side.depth_axis == last) && !fits(extent(side.value, side.depth_axis), dtype);
+    pads |= (side.is_turned || side.depth_axis == last) && !fits(side.depth(), dtype);
   }
   if (!copies) return;
-  const std::int64_t depth = extent(sides[0].value, sides[0].depth_axis),
+  const std::int64_t depth = sides[0].depth(),
                      step = kLineBytes / static_cast<std::int64_t>(byte_size(dtype)),
                      padding = pads ? (step - depth % step) % step : 0;
   double cost = 0, products = static_cast<double>(rewriter.function().type(op.results[0]).element_count()) *
                               static_cast<double>(depth);
   for (const Side& side : sides) {
-    const double moved = 2 * static_cast<double>(elements(side.value)) * static_cast<double>(byte_size(dtype));
+    const double moved = 2 * static_cast<double>(side.value.type().bytes());
     for (const bool is_copied : {side.is_turned, padding > 0}) cost += is_copied ? moved / kCopyRate + kLaunch : 0;
   }
   if (products / kUnalignedRate <= products / kAlignedRate + cost) return;
