@@ -51,6 +51,7 @@ class CudaGenerator final : public CodeGenerator {
   StatusOr<EmittedKernel> emit(const ir::Function& kernel, const Lowered& lowered) override {
     Piece& piece = pieces_.emplace_back();
     HYP_TRY(piece.kernel, emit_cuda_kernel(kernel, lowered, target_, piece.scalars, schedules_));
+    if (piece.kernel.part != nullptr) joinable_[piece.kernel.entries[0].name] = &piece;
     EmittedKernel out{.workspace_bytes = piece.kernel.workspace_bytes, .schedule = piece.kernel.schedule};
     for (const runtime::cuda::KernelEntry& entry : piece.kernel.entries) {
       // No launch for what has no blocks.
@@ -70,9 +71,9 @@ class CudaGenerator final : public CodeGenerator {
     std::size_t buffers = 0;
     std::int64_t shared_bytes = 0, blocks = 0;
     for (const std::string& symbol : symbols) {
-      const Piece* piece = find(symbol);
-      if (piece == nullptr || !piece->kernel.part) return false;
-      const CudaPart& part = *piece->kernel.part;
+      const auto piece = joinable_.find(symbol);
+      if (piece == joinable_.end()) return false;
+      const CudaPart& part = *piece->second->kernel.part;
       if (part.blocks == 0) return false;
       if (distinct.insert(symbol).second) shared_bytes += part.shared_bytes;
       buffers += part.pointer_types.size();
@@ -86,7 +87,7 @@ class CudaGenerator final : public CodeGenerator {
     std::vector<CudaJoinedPart> parts;
     CppScalarFunctions scalars;
     for (const std::string& symbol : symbols) {
-      const Piece& piece = *find(symbol);
+      const Piece& piece = *joinable_.at(symbol);
       if (!parts.empty() && parts.back().part == piece.kernel.part) {
         ++parts.back().uses;
         continue;
@@ -107,6 +108,7 @@ class CudaGenerator final : public CodeGenerator {
   }
 
   void keep_launched(const std::set<std::string>& symbols) override {
+    joinable_.clear();  // nothing is joined any more, and pieces move
     std::erase_if(pieces_, [&](const Piece& piece) {
       return std::ranges::none_of(piece.kernel.entries, [&](const auto& entry) { return symbols.contains(entry.name); });
     });
@@ -164,13 +166,6 @@ class CudaGenerator final : public CodeGenerator {
   static constexpr std::int64_t kMostSharedBytes = 40 << 10, kMostBlocks = std::int64_t{1} << 30;
   // A kernel's parameters are 4 KiB, and 32,764 bytes from CUDA 12.1 on.
   std::size_t most_buffers() const { return target_.driver >= 12010 ? runtime::cuda::kMostListedBuffers : 500; }
-
-  const Piece* find(const std::string& symbol) const {
-    const auto found = std::ranges::find_if(pieces_, [&](const Piece& piece) {
-      return piece.kernel.entries.size() == 1 && piece.kernel.entries[0].name == symbol;
-    });
-    return found == pieces_.end() ? nullptr : &*found;
-  }
 
   struct Program {
     std::vector<const Piece*> pieces;
@@ -242,7 +237,8 @@ class CudaGenerator final : public CodeGenerator {
   ScheduleTable own_schedules_;  // what ships, where nobody brings a table
   ScheduleTable& schedules_;
   std::deque<Piece> pieces_;
-  std::map<std::string, std::string> joined_;  // kernels of several parts, by what they are joined of
+  std::map<std::string, const Piece*> joinable_;  // by symbol
+  std::map<std::string, std::string> joined_;       // kernels of several parts, by what they are joined of
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ class CodeGenerator {
   // Whether one kernel may do the work of launches of these, independent of one another.
   virtual bool may_join(std::span<const std::string> /*symbols*/) const { return false; }
   // A kernel that does the work of all, each symbol's launches behind one another. Its buffers are theirs, in that order.
-  // REQUIRES: may_join(symbols), which are sorted.
+  // REQUIRES: may_join(symbols), and equal ones stand behind one another.
   virtual std::string join(std::span<const std::string> symbols);
   // Kernels that no plan launches by themselves are left out from here on.
   virtual void keep_launched(const std::set<std::string>& /*symbols*/) {}

@@ -1,7 +1,6 @@
 #include "codegen/driver/join_launches.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
 #include "ir/support/format.hpp"
@@ -96,14 +95,13 @@ class Joiner {
 
   bool fits(const Group& group, const Member& member) const {
     if (group.members.size() == kMostMembers) return false;
-    std::vector<std::string> symbols;
-    for (const Member& each : sorted(group.members, member)) symbols.push_back(each.launch->kernel);
+    std::vector<std::string> symbols{member.launch->kernel};
+    for (const Member& each : group.members) symbols.push_back(each.launch->kernel);
     return code_.may_join(symbols);
   }
 
   // Launches of one kernel behind one another.
-  static std::vector<Member> sorted(std::vector<Member> members, std::optional<Member> more = {}) {
-    if (more) members.push_back(*more);
+  static std::vector<Member> sorted(std::vector<Member> members) {
     std::ranges::stable_sort(members, {}, [](const Member& m) { return std::string_view(m.launch->kernel); });
     return members;
   }
