@@ -53,19 +53,17 @@ class ContractionEmitter {
         translator_(kernel, {.threads = 1, .chunk = lanes_}, scalars) {}
 
   StatusOr<CudaKernelText> emit() {
-    std::vector<std::string> parameters;
-    for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    std::vector<std::string> parameters = translator_.parameters(true);
     read_sizes();
     const std::optional<TensorProblem> tensors = tensor_problem();
     CudaKernelText out = tensors && fits_tensor_cores(*tensors, target_) ? with_tensor_cores(*tensors, parameters)
                                                                          : with_fma(parameters);
     if (!translator_.refused().empty())
       return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
-    auto buffers = static_cast<std::uint32_t>(kernel_.parameters().size());
-    if (out.workspace_bytes > 0) ++buffers;
+    const std::size_t buffers = kernel_.parameters().size() + (out.workspace_bytes > 0 ? 1 : 0);
     for (runtime::cuda::KernelEntry& entry : out.entries) {
       entry.shape.overlaps_previous = target_.has_clusters();
-      for (std::uint32_t k = 0; k < buffers; ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+      add_buffers(entry, buffers);
     }
     return out;
   }
@@ -181,11 +179,7 @@ class ContractionEmitter {
       add_workspace(out, parameters, sum, parts);
     }
     const std::string list = format("{}", fmt::join(parameters, ", "));
-    out.text = "\n" + problem;
-    out.text += format(
-        "extern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int thread "
-        "= 0;\n",
-        identifier, list, before);
+    out.text = "\n" + problem + open_cuda_kernel(256, identifier, list, before);
     // Blocks that run together share rows of both factors: eight block rows at a time.
     const std::int64_t grid = std::max<std::int64_t>(down * across, 1), band = std::max<std::int64_t>(8 * across, 1);
     // Blocks of a cluster are neighbours.
@@ -264,10 +258,7 @@ class ContractionEmitter {
                        const std::string& body, const std::string& sum, std::int64_t parts) {
     const std::string name = cuda_identifier(kernel_.name) + "_combine";
     const std::int64_t across = (columns_ + lanes_ - 1) / lanes_, vectors = batches_ * rows_ * across;
-    out.text += format(
-        "\nextern \"C\" __global__ void __launch_bounds__(256) {}({}) {{\n  after_previous();\n{}  constexpr int "
-        "thread = 0;\n",
-        name, parameters, before);
+    out.text += "\n" + open_cuda_kernel(256, name, parameters, before);
     out.text += "  const int vector = static_cast<int>(blockIdx.x) * 256 + static_cast<int>(threadIdx.x);\n";
     out.text += format("  if (vector >= {}) return;\n", vectors);
     out.text +=

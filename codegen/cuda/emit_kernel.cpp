@@ -27,11 +27,8 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
                                     CppScalarFunctions& scalars) {
   const Team team = lowered.team;
   CudaKernelTranslator translator(kernel, team, scalars);
-  std::vector<std::string> parameters;
-  for (std::size_t k = 0; k < kernel.parameters().size(); ++k) {
-    // Where a result may take an input's place, neither pointer is the only way to its memory.
-    parameters.push_back(translator.parameter(k, lowered.in_place.empty()));
-  }
+  // Where a result may take an input's place, neither pointer is the only way to its memory.
+  const std::vector<std::string> parameters = translator.parameters(lowered.in_place.empty());
   const int per_block = team.per_block();
   const std::int64_t blocks = (lowered.tiles + per_block - 1) / per_block;
   const bool is_ragged = lowered.tiles % per_block != 0;
@@ -67,8 +64,7 @@ StatusOr<CudaKernelText> emit_tiles(const ir::Function& kernel, const Lowered& l
   entry.shape = {.grid = {static_cast<unsigned>(blocks)},
                  .block = {static_cast<unsigned>(threads)},
                  .overlaps_previous = target.has_clusters()};
-  for (std::uint32_t k = 0; k < kernel.parameters().size(); ++k)
-    entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+  add_buffers(entry, parameters.size());
   out.entries.push_back(std::move(entry));
   return out;
 }

@@ -51,16 +51,11 @@ class ScatterEmitter {
     const Shares shares =
         choose_shares(outer, length, vectors, number("inner") * element_bytes, number("positions"), target_);
     const ir::ScatterBlocks blocks = ir::scatter_blocks(op_);
-    std::vector<std::string> parameters;
-    for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    const std::vector<std::string> parameters = translator_.parameters(true);
     const std::string identifier = cuda_identifier(kernel_.name), before = translator_.translate(kernel_.body(), {}, 1);
     const std::string output = translator_.name(op_.operands[0]);
     CudaKernelText out{.uses = CudaKernelText::Uses::scatter};
-    out.text = format(
-        "\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n  after_previous();\n{}  constexpr int thread "
-        "= "
-        "0;\n",
-        shares.threads, identifier, fmt::join(parameters, ", "), before);
+    out.text = "\n" + open_cuda_kernel(shares.threads, identifier, format("{}", fmt::join(parameters, ", ")), before);
     out.text += format("  using Lines = OwnLines<{}, {}, {}>;\n", length, shares.blocks, shares.group);
     out.text += format("  __shared__ FoundUpdates<{}, Lines::kMost> found;\n", shares.threads);
     out.text += format(
@@ -80,8 +75,7 @@ class ScatterEmitter {
     entry.shape = {.grid = {static_cast<unsigned>(outer * shares.blocks)},
                    .block = {static_cast<unsigned>(shares.threads)},
                    .overlaps_previous = target_.has_clusters()};
-    for (std::uint32_t k = 0; k < kernel_.parameters().size(); ++k)
-      entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+    add_buffers(entry, parameters.size());
     out.entries.push_back(std::move(entry));
     return out;
   }

@@ -30,8 +30,7 @@ class SortEmitter {
 
   StatusOr<CudaKernelText> emit() {
     CudaKernelText out{.uses = CudaKernelText::Uses::sort};
-    std::vector<std::string> parameters;
-    for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) parameters.push_back(translator_.parameter(k, true));
+    std::vector<std::string> parameters = translator_.parameters(true);
     if (parts_ > 1) {
       out.workspace_bytes = 2 * outer_ * inner_ * length_ * entry_bytes();
       parameters.push_back(format("{}* __restrict__ runs", entry_type()));
@@ -45,8 +44,7 @@ class SortEmitter {
       return error_status(Code::unimplemented, translator_.refused(), "@" + kernel_.name);
     for (runtime::cuda::KernelEntry& entry : out.entries) {
       entry.shape.overlaps_previous = target_.has_clusters();
-      for (std::uint32_t k = 0; k < parameters.size(); ++k)
-        entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+      add_buffers(entry, parameters.size());
     }
     return out;
   }
@@ -72,11 +70,7 @@ class SortEmitter {
     constexpr std::uint64_t kWarp = 32, kMostThreads = 512;
     const int threads = static_cast<int>(std::clamp(static_cast<std::uint64_t>(part_) / 2, kWarp, kMostThreads));
     const std::string before = translator_.translate(kernel_.body(), {}, 1);
-    out.text = format(
-        "\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n  after_previous();\n{}  constexpr int thread "
-        "= "
-        "0;\n",
-        threads, name, parameters, before);
+    out.text = "\n" + open_cuda_kernel(threads, name, parameters, before);
     out.text += format("  __shared__ {} entries[{}];\n", entry_type(), part_);
     out.text += format(
         "  const int line = static_cast<int>(blockIdx.x) / {0}, begin = static_cast<int>(blockIdx.x) % {0} * {1};\n",

@@ -21,6 +21,18 @@ bool is_cuda_anchor(const Op& op) {
   return op.is("contract") || op.is("convolve") || op.is("scatter_lines") || op.is("sort_lines");
 }
 
+std::string open_cuda_kernel(int threads, const std::string& name, const std::string& parameters,
+                             const std::string& before) {
+  return format(
+      "extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n  after_previous();\n{}  constexpr int thread = "
+      "0;\n",
+      threads, name, parameters, before);
+}
+
+void add_buffers(runtime::cuda::KernelEntry& entry, std::size_t count) {
+  for (std::uint32_t k = 0; k < count; ++k) entry.parameters.push_back(runtime::cuda::BufferParameter{k});
+}
+
 // ---- names and types ------------------------------------------------------------------------------------------
 
 // Names of the kernel's values keep their user's spelling, with an underscore so that none is a word of C++.
@@ -42,6 +54,12 @@ std::string CudaKernelTranslator::pointer_type(std::size_t k) const {
 
 std::string CudaKernelTranslator::parameter(std::size_t k, bool restrict_pointer) {
   return format("{} {}{}", pointer_type(k), restrict_pointer ? "__restrict__ " : "", name(kernel_.parameters()[k]));
+}
+
+std::vector<std::string> CudaKernelTranslator::parameters(bool restrict_pointers) {
+  std::vector<std::string> all;
+  for (std::size_t k = 0; k < kernel_.parameters().size(); ++k) all.push_back(parameter(k, restrict_pointers));
+  return all;
 }
 
 std::string CudaKernelTranslator::type(ValueId id) const { return is_int(id) ? "int" : cpp_type(dtype(id)); }

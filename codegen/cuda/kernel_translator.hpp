@@ -12,6 +12,7 @@
 #include "codegen/lower/lower.hpp"
 #include "ir/module.hpp"
 #include "ir/support/format.hpp"
+#include "runtime/cuda/object.hpp"
 
 namespace hyperion::codegen {
 
@@ -26,6 +27,7 @@ class CudaKernelTranslator {
   const std::string& name(ir::ValueId id);
   std::string pointer_type(std::size_t k) const;  // "const float*"
   std::string parameter(std::size_t k, bool restrict_pointer);
+  std::vector<std::string> parameters(bool restrict_pointers);
   // int for what is proven to fit.
   std::string type(ir::ValueId id) const;
   // The value as a scalar, or element i of it in a loop over registers.
@@ -115,6 +117,12 @@ class CudaKernelTranslator {
 };
 
 std::string cuda_identifier(const std::string& name);
+
+// The first lines of a kernel whose threads each hold vectors of their own: up to `before`, what they compute first.
+std::string open_cuda_kernel(int threads, const std::string& name, const std::string& parameters,
+                             const std::string& before);
+// A kernel's parameters when they are its launch's first buffers, in order.
+void add_buffers(runtime::cuda::KernelEntry& entry, std::size_t count);
 
 // Whether a kernel is built around the op, whose blocks are translated on their own.
 bool is_cuda_anchor(const ir::Op& op);

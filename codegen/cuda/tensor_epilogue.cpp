@@ -1,5 +1,6 @@
 #include "codegen/cuda/tensor_epilogue.hpp"
 
+#include "codegen/cuda/tensor_loads.hpp"
 #include "codegen/cuda/wgmma_schedules.hpp"
 #include "ir/support/format.hpp"
 
@@ -122,8 +123,7 @@ void print_staged(KernelLines& out, const AsyncStatement& statement, const Stage
 runtime::cuda::TensorMapParameter result_map(const TensorProblem& problem, const StagedResult& result) {
   runtime::cuda::TensorMapParameter map{.buffer = static_cast<std::uint32_t>(result.buffer)};
   const auto bytes = static_cast<std::int64_t>(byte_size(result.dtype));
-  map.type = result.dtype == DType::bf16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                         : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  map.type = tensor_map_type(result.dtype);
   map.dims = {static_cast<std::uint64_t>(problem.columns), static_cast<std::uint64_t>(problem.rows)};
   map.byte_strides = {static_cast<std::uint64_t>(result.row_stride * bytes)};
   map.box = {kPieceColumns, kStagingRows};

@@ -26,9 +26,7 @@ int box_lines(const TensorProblem& problem, bool is_lhs, int extent) {
 
 TensorMapParameter empty_map(const TensorProblem& problem, const TensorOperand& operand) {
   TensorMapParameter map{.buffer = static_cast<std::uint32_t>(operand.buffer)};
-  map.type = problem.dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-             : problem.dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                           : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
+  map.type = tensor_map_type(problem.dtype);
   return map;
 }
 
@@ -136,6 +134,12 @@ bool is_loadable(const TensorProblem& problem) {
     return (outer == 1 || stride * bytes % 16 == 0) && operand.batch * bytes % 16 == 0 && stride >= 0;
   };
   return is_readable(true) && is_readable(false);
+}
+
+runtime::cuda::CUtensorMapDataType tensor_map_type(DType dtype) {
+  return dtype == DType::bf16  ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+         : dtype == DType::f16 ? runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                               : runtime::cuda::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
 }
 
 TensorMapParameter tensor_map(const TensorProblem& problem, bool is_lhs, int extent) {

@@ -21,6 +21,8 @@ std::int64_t depth_steps(const TensorProblem& problem);
 // Strides are multiples of 16 bytes, and 32-bit elements lie along depth.
 bool is_loadable(const TensorProblem& problem);
 
+// Elements of f32 are read as tf32.
+runtime::cuda::CUtensorMapDataType tensor_map_type(DType dtype);
 // Of lhs or rhs, of which one load brings at most `extent` rows or columns.
 runtime::cuda::TensorMapParameter tensor_map(const TensorProblem& problem, bool is_lhs, int extent);
 // Loads that bring `extent` rows or columns.
