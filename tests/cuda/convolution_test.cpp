@@ -7,7 +7,6 @@
 
 #include "codegen/cuda/convolution_problem.hpp"
 #include "ir/support/format.hpp"
-#include "runtime/cuda/compiler.hpp"
 #include "tests/cuda/product_testing.hpp"
 
 namespace hyperion {
@@ -170,18 +169,13 @@ TEST(TensorConvolution, EveryScheduleIsSound) {
 
 TEST(TensorConvolution, CompilesWithoutSpillsOrAdvisories) {
   if (!testing_support::has_nvrtc()) GTEST_SKIP() << "there is no NVRTC here";
-  runtime::cuda::Compiler compiler;
   const codegen::CudaTarget target = *codegen::cuda_target("sm_90a");
   const auto expect_clean = [&](const Layer& l, const codegen::TensorSchedule& schedule) {
     codegen::ScheduleTable pinned;
     pinned.pin(problem_of(l, DType::bf16), schedule);
     const std::string source = source_of(*program(l, DType::bf16, true), target, &pinned);
     ASSERT_TRUE(source.contains("load_pixels(ring"));
-    const auto compiled = compiler.compile(
-        {.name = "convolution.cu", .source = source, .architecture = "sm_90a", .options = {"--fmad=false"}});
-    ASSERT_TRUE(compiled) << compiled.error().text();
-    EXPECT_TRUE(compiled->log.advisories.empty()) << l.text() << ", " << schedule.text() << "\n" << compiled->log_text;
-    for (const auto& kernel : compiled->log.kernels) EXPECT_FALSE(kernel.spills()) << l.text() << ", " << schedule.text();
+    testing_support::expect_clean_code(source, "sm_90a", l.text() + ", " + schedule.text());
   };
   // ResNet-50's, each as its model is; one of them with every tile.
   for (const Layer& l : {square(64, 56, 64, 64, 3), square(64, 56, 256, 512, 1, 2), square(64, 7, 512, 512, 3)}) {

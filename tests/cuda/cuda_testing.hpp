@@ -7,6 +7,7 @@
 
 #include "codegen/driver/run.hpp"
 #include "codegen/driver/target_of.hpp"
+#include "runtime/cuda/compiler.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 
 namespace hyperion::testing_support {
@@ -46,6 +47,16 @@ inline void expect_code(const ir::Module& module, const codegen::DriverOptions& 
   const std::unique_ptr<ir::Module> copy = module.clone();
   const auto compiled = codegen::compile(*copy, function, options, listener);
   EXPECT_TRUE(compiled) << compiled.error().text();
+}
+
+// REQUIRES: has_nvrtc(). The source compiles without spills, and without advice from the assembler. `what`: for messages.
+inline void expect_clean_code(const std::string& source, const std::string& architecture, const std::string& what) {
+  runtime::cuda::Compiler compiler;
+  const auto program = compiler.compile(
+      {.name = "product.cu", .source = source, .architecture = architecture, .options = {"--fmad=false"}});
+  ASSERT_TRUE(program) << what << "\n" << program.error().text();
+  EXPECT_TRUE(program->log.advisories.empty()) << what << "\n" << program->log_text;
+  for (const auto& kernel : program->log.kernels) EXPECT_FALSE(kernel.spills()) << what << "\n" << program->log_text;
 }
 
 }  // namespace hyperion::testing_support

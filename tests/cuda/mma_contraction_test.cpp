@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "runtime/cuda/compiler.hpp"
+#include "ir/support/format.hpp"
 #include "tests/cuda/product_testing.hpp"
 
 namespace hyperion {
@@ -138,12 +138,7 @@ void expect_code(const char* architecture, DType dtype, const Shape& s, bool lhs
   listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
   ASSERT_TRUE(codegen::compile(*module, "f", {.target = target}, listener));
   ASSERT_NE(source.find("multiply_stage"), std::string::npos) << architecture << " " << dtype_name(dtype);
-  runtime::cuda::Compiler compiler;
-  const auto program = compiler.compile(
-      {.name = "product.cu", .source = source, .architecture = architecture, .options = {"--fmad=false"}});
-  ASSERT_TRUE(program) << program.error().text();
-  EXPECT_TRUE(program->log.advisories.empty()) << program->log_text;
-  for (const auto& kernel : program->log.kernels) EXPECT_FALSE(kernel.spills()) << program->log_text;
+  testing_support::expect_clean_code(source, architecture, format("{} {}", architecture, dtype_name(dtype)));
 }
 
 class MmaCode : public ::testing::TestWithParam<const char*> {};

@@ -4,7 +4,6 @@
 
 #include <functional>
 
-#include "runtime/cuda/compiler.hpp"
 #include "tests/cuda/product_testing.hpp"
 
 namespace hyperion {
@@ -153,7 +152,6 @@ TEST(AsyncProgram, FaultsOfStagingAreFound) {
 
 TEST(TensorContraction, CompilesWithoutSpillsOrAdvisories) {
   if (!testing_support::has_nvrtc()) GTEST_SKIP() << "there is no NVRTC here";
-  runtime::cuda::Compiler compiler;
   const codegen::CudaTarget target = *codegen::cuda_target("sm_90a");
   for (const TensorSchedule& schedule : tensor_schedules(problem(DType::bf16, 2048, 2048, 512, true, false), target)) {
     codegen::ScheduleTable pinned;
@@ -163,11 +161,7 @@ TEST(TensorContraction, CompilesWithoutSpillsOrAdvisories) {
     codegen::StageListener listener{.wants_code = false};
     listener.text = [&](codegen::Stage, const std::string& text) { source = text; };
     ASSERT_TRUE(codegen::compile(*module, "f", {.target = target, .schedules = &pinned}, listener));
-    const auto program = compiler.compile(
-        {.name = "product.cu", .source = source, .architecture = "sm_90a", .options = {"--fmad=false"}});
-    ASSERT_TRUE(program) << program.error().text();
-    EXPECT_TRUE(program->log.advisories.empty()) << schedule.text() << "\n" << program->log_text;
-    for (const auto& kernel : program->log.kernels) EXPECT_FALSE(kernel.spills()) << schedule.text();
+    testing_support::expect_clean_code(source, "sm_90a", schedule.text());
   }
 }
 
